@@ -1,0 +1,1 @@
+"""The tables: schemas, records, reading, writing, the layout of a run folder."""

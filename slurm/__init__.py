@@ -1,0 +1,1 @@
+"""The cluster: profiles, executors, array planning, job states."""
