@@ -1,0 +1,64 @@
+"""Which repositories belong together as a cascade. No torch here: a launcher asks this first."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+MINI = Path(__file__).parent / "mini" / "weights"
+
+STAGE_2 = {
+    "DeepFloyd/IF-I-M-v1.0": "DeepFloyd/IF-II-M-v1.0",
+    "DeepFloyd/IF-I-L-v1.0": "DeepFloyd/IF-II-L-v1.0",
+    "DeepFloyd/IF-I-XL-v1.0": "DeepFloyd/IF-II-L-v1.0",
+}
+"""The second stage that DeepFloyd pairs with each first stage."""
+
+DEFAULT_JUDGE = "openai/clip-vit-large-patch14"
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """Where the models of a run come from: hub ids or folders.
+
+    Attributes:
+        stage_1: Repository of the first UNet and of the text encoder.
+        stage_2: Repository of the second UNet.
+        judge: Repository of the CLIP-like model that scores.
+        revision: Git revision of the hub repositories of the two stages; None is the newest.
+    """
+
+    stage_1: str
+    stage_2: str
+    judge: str
+    revision: str | None = None
+
+
+def cascade(
+    model: str, stage_2: str | None = None, judge: str | None = None, revision: str | None = None
+) -> Cascade:
+    """Return the cascade that a model's name stands for.
+
+    Args:
+        model: `mini`, a hub id, a folder with the layout of a hub repository, or a folder with
+            such folders named stage-1, stage-2 and perhaps judge.
+        stage_2: Overrides the second stage.
+        judge: Overrides the judge.
+        revision: Git revision of hub repositories.
+
+    Raises:
+        ValueError: If no second stage is known for the model.
+    """
+    if model == "mini":
+        model = str(MINI)
+    folder = Path(model).expanduser()
+    if (folder / "stage-1").is_dir():
+        parts = {part: str(folder / part) for part in ("stage-2", "judge") if (folder / part).is_dir()}
+        model = str(folder / "stage-1")
+        stage_2 = stage_2 or parts.get("stage-2")
+        judge = judge or parts.get("judge")
+    stage_2 = stage_2 or STAGE_2.get(model)
+    if stage_2 is None:
+        raise ValueError(
+            f"no second stage is known for model {model!r}; name one with --stage-2, "
+            f"or choose from mini, {', '.join(STAGE_2)}"
+        )
+    return Cascade(model, stage_2, judge or DEFAULT_JUDGE, revision)

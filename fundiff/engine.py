@@ -1,0 +1,122 @@
+"""Packs the UNet calls of many candidates into one batch of constant shape.
+
+A batch always has the same number of lanes, whatever fills it: calls of different candidates,
+kinds and timesteps, and padding at the end. A row's output depends on the batch's shape and not on
+the other rows, so a candidate's picture is the same to the bit in any company.
+"""
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from fundiff.calls import Calls, Lane, UNetCall
+
+K = TypeVar("K", bound=Hashable)
+
+UNetRows = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
+"""UNet over a batch: samples (L, C, H, W), t (L,), prompt_embeds (L, tokens, width),
+noise_level (L,) or None -> (L, 2C', H, W)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Generic[K]):
+    """A candidate that left the engine.
+
+    Attributes:
+        key: What it was added under.
+        picture: (C, H, W), or None if its algorithm raised.
+        lanes: UNet lanes that it cost.
+        error: What its algorithm raised.
+    """
+
+    key: K
+    picture: Tensor | None
+    lanes: int
+    error: Exception | None = None
+
+
+@dataclass(slots=True)
+class _InFlight(Generic[K]):
+    key: K
+    calls: Calls[Tensor]
+    call: UNetCall
+    outputs: list[Tensor | None] = field(default_factory=list)
+    missing: int = 0
+    lanes: int = 0
+
+
+class Engine(Generic[K]):
+    """Keeps one stage's batch full of the lanes that pending candidates ask for."""
+
+    def __init__(self, unet: UNetRows, lanes: int) -> None:
+        if lanes < 1:
+            raise ValueError(f"lanes is {lanes}; an engine needs at least 1")
+        self.lanes = lanes
+        self.unet_calls = 0
+        self.padded_lanes = 0
+        self._unet = unet
+        self._queue: deque[tuple[_InFlight[K], int]] = deque()
+        self._ended: list[Finished[K]] = []
+
+    @property
+    def waiting(self) -> int:
+        """The number of lanes that wait for the next batches."""
+        return len(self._queue)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing is to be handed back."""
+        return not self._queue and not self._ended
+
+    def add(self, key: K, calls: Calls[Tensor]) -> None:
+        """Take in a candidate: the algorithm that draws it, not started yet."""
+        self._advance(_InFlight(key, calls, call=UNetCall((), 0)), None)
+
+    @torch.inference_mode()
+    def step(self) -> list[Finished[K]]:
+        """Run the UNet once on the lanes that waited longest; return who finished by it."""
+        batch = [self._queue.popleft() for _ in range(min(self.lanes, len(self._queue)))]
+        if batch:
+            for (flight, row), output in zip(batch, self._run(batch), strict=False):
+                flight.outputs[row] = output
+                flight.missing -= 1
+                if flight.missing == 0:
+                    self._advance(flight, flight.outputs)
+        ended, self._ended = self._ended, []
+        return ended
+
+    def _run(self, batch: list[tuple[_InFlight[K], int]]) -> Tensor:
+        calls = [flight.call for flight, _ in batch]
+        lanes: list[Lane] = [flight.call.lanes[row] for flight, row in batch]
+        padding = self.lanes - len(batch)
+        calls += [calls[0]] * padding
+        lanes += [lanes[0]] * padding
+        self.unet_calls += 1
+        self.padded_lanes += padding
+
+        samples = torch.stack([lane.sample for lane in lanes])
+        prompt_embeds = torch.stack([lane.prompt_embeds for lane in lanes])
+        t = torch.tensor([call.t for call in calls], device=samples.device)
+        levels = [call.noise_level for call in calls if call.noise_level is not None]
+        noise_level = torch.tensor(levels, device=samples.device) if levels else None
+        return self._unet(samples, t, prompt_embeds, noise_level)
+
+    @torch.inference_mode()
+    def _advance(self, flight: _InFlight[K], outputs: list[Tensor | None] | None) -> None:
+        """Send an algorithm its rows; queue what it asks for next, or note its end."""
+        try:
+            call = next(flight.calls) if outputs is None else flight.calls.send(outputs)  # type: ignore[arg-type]
+        except StopIteration as end:
+            self._ended.append(Finished(flight.key, end.value, flight.lanes))
+        except Exception as error:  # a candidate's failure is a row, not the end of the shard
+            self._ended.append(Finished(flight.key, None, flight.lanes, error))
+        else:
+            flight.call = call
+            flight.outputs = [None] * len(call.lanes)
+            flight.missing = len(call.lanes)
+            flight.lanes += len(call.lanes)
+            self._queue.extend((flight, row) for row in range(len(call.lanes)))

@@ -1,0 +1,104 @@
+"""The noise schedule, the timesteps it is walked along, and the forward process."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+NAMED_TIMESTEPS = (
+    "fast27",
+    "smart27",
+    "smart50",
+    "smart100",
+    "smart185",
+    "super27",
+    "super40",
+    "super100",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A variance-preserving noise schedule and the clipping that its checkpoint was tuned for.
+
+    Attributes:
+        alphas_cumprod: The cumulative products of alpha, one per training timestep, falling.
+        thresholding_ratio: The percentile of dynamic thresholding; None clips to [-1, 1].
+        sample_max_value: The largest value that dynamic thresholding rescales from.
+    """
+
+    alphas_cumprod: tuple[float, ...]
+    thresholding_ratio: float | None = 0.95
+    sample_max_value: float = 1.5
+
+    def alpha_prod(self, t: int) -> float:
+        """Return alphas_cumprod at t; 1 (no noise) after the last step, which t = -1 stands for."""
+        return 1.0 if t < 0 else self.alphas_cumprod[t]
+
+    def add_noise(self, x_0: Tensor, noise: Tensor, t: int) -> Tensor:
+        """Return a draw of q(x_t | x_0), Ho et al., 2020, arXiv:2006.11239, Eq. 4."""
+        alpha_prod_t = self.alpha_prod(t)
+        return math.sqrt(alpha_prod_t) * x_0 + math.sqrt(1 - alpha_prod_t) * noise
+
+
+def squared_cosine(num_train_timesteps: int = 1000) -> tuple[float, ...]:
+    """Return the alphas_cumprod of the cosine schedule, each beta at most 0.999.
+
+    Nichol & Dhariwal, 2021, arXiv:2102.09672, Eq. 17; `squaredcos_cap_v2` in diffusers.
+    """
+
+    def alpha_bar(time: float) -> float:
+        return math.cos((time + 0.008) / 1.008 * math.pi / 2) ** 2
+
+    product, products = 1.0, []
+    for i in range(num_train_timesteps):
+        ratio = alpha_bar((i + 1) / num_train_timesteps) / alpha_bar(i / num_train_timesteps)
+        product *= max(ratio, 1 - 0.999)
+        products.append(product)
+    return tuple(products)
+
+
+def leading(num_inference_steps: int, num_train_timesteps: int = 1000) -> tuple[int, ...]:
+    """Return evenly strided timesteps from high to 0, as diffusers' "leading" spacing has them.
+
+    Raises:
+        ValueError: If there are fewer than 1 or more than `num_train_timesteps` steps.
+    """
+    if not 1 <= num_inference_steps <= num_train_timesteps:
+        raise ValueError(
+            f"num_inference_steps is {num_inference_steps}; choose 1 to {num_train_timesteps}"
+        )
+    stride = num_train_timesteps // num_inference_steps
+    return tuple(i * stride for i in reversed(range(num_inference_steps)))
+
+
+def named(name: str) -> tuple[int, ...]:
+    """Return one of DeepFloyd IF's hand-tuned timestep lists, such as `smart50`.
+
+    Raises:
+        ValueError: If the name is none of `NAMED_TIMESTEPS`.
+    """
+    if name not in NAMED_TIMESTEPS:
+        raise ValueError(f"timesteps {name!r} are unknown; choose from {', '.join(NAMED_TIMESTEPS)}")
+    from diffusers.pipelines.deepfloyd_if import timesteps
+
+    return tuple(getattr(timesteps, f"{name}_timesteps"))
+
+
+def explicit(timesteps: Sequence[int], num_train_timesteps: int = 1000) -> tuple[int, ...]:
+    """Return the given timesteps after checking that a reverse process can walk along them.
+
+    Raises:
+        ValueError: If the list is empty, leaves 0..num_train_timesteps - 1, or does not fall.
+    """
+    if not timesteps:
+        raise ValueError("timesteps are empty; give at least one")
+    if max(timesteps) >= num_train_timesteps or min(timesteps) < 0:
+        raise ValueError(
+            f"timesteps run from {max(timesteps)} to {min(timesteps)}; "
+            f"they must lie in 0..{num_train_timesteps - 1}"
+        )
+    if any(t <= t_prev for t, t_prev in zip(timesteps, timesteps[1:], strict=False)):
+        raise ValueError("timesteps must fall strictly, from noise to picture; sort them")
+    return tuple(timesteps)
