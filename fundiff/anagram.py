@@ -32,7 +32,9 @@ def anagram(
         ValueError: If the reduction is unknown or views and prompts differ in number.
     """
     if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction {reduction!r} is unknown; choose from {', '.join(REDUCTIONS)}")
+        raise ValueError(
+            f"reduction {reduction!r} is unknown; choose from {', '.join(REDUCTIONS)}"
+        )
     if len(views) != len(prompts.prompt_embeds):
         raise ValueError(f"{len(views)} views for {len(prompts.prompt_embeds)} prompts; pair them")
 

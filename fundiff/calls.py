@@ -14,7 +14,7 @@ class Lane:
     """One row of the UNet's batch.
 
     Attributes:
-        sample: What the UNet sees, (C_in, H, W): x_t, in stage II with the low-res picture below it.
+        sample: What the UNet sees, (C_in, H, W): x_t, in stage II stacked on the low-res one.
         prompt_embeds: Text conditioning, (tokens, width).
     """
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from fundiff.anagram import anagram
 from fundiff.calls import Calls
@@ -77,7 +77,7 @@ def stage_2_canvas(
         noise: The candidate's draws in this stage.
         noise_level: 0 to 999.
     """
-    upscaled = F.interpolate(picture[None], (size, size), mode="bilinear", align_corners=True)[0]
+    upscaled = interpolate(picture[None], (size, size), mode="bilinear", align_corners=True)[0]
     draw = noise.draw(upscaled.shape)
     low_res = image_noising_schedule.add_noise(upscaled, draw, noise_level)
     return Canvas((3, size, size), timesteps, schedule, noise, low_res, noise_level)

@@ -51,7 +51,9 @@ def cascade(
         model = str(MINI)
     folder = Path(model).expanduser()
     if (folder / "stage-1").is_dir():
-        parts = {part: str(folder / part) for part in ("stage-2", "judge") if (folder / part).is_dir()}
+        parts = {
+            part: str(folder / part) for part in ("stage-2", "judge") if (folder / part).is_dir()
+        }
         model = str(folder / "stage-1")
         stage_2 = stage_2 or parts.get("stage-2")
         judge = judge or parts.get("judge")

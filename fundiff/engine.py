@@ -2,7 +2,8 @@
 
 A batch always has the same number of lanes, whatever fills it: calls of different candidates,
 kinds and timesteps, and padding at the end. A row's output depends on the batch's shape and not on
-the other rows, so a candidate's picture is the same to the bit in any company.
+the other rows, so a candidate's picture is the same to the bit in any company. On a CPU this holds
+with one thread (with more, a matrix product's rows are split unevenly): run one process per core.
 """
 
 from collections import deque

@@ -1,11 +1,16 @@
 """Gaussian low and high pass as two small matrix products."""
 
+from __future__ import annotations
+
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 REFERENCE_SIZE = 64
 """A sigma is given in pixels of a picture this wide, and scales with the picture."""

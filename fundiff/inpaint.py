@@ -32,7 +32,9 @@ def keep_known(original: Tensor, keep_mask: Tensor, canvas: Canvas) -> Constrain
     return constrain
 
 
-def inpaint(canvas: Canvas, prompts: Prompts, original: Tensor, keep_mask: Tensor) -> Calls[Tensor]:
+def inpaint(
+    canvas: Canvas, prompts: Prompts, original: Tensor, keep_mask: Tensor
+) -> Calls[Tensor]:
     """Draw what the mask leaves open of the original, guided by one prompt.
 
     Args:

@@ -231,7 +231,9 @@ def _schedule(folder: Path) -> Schedule:
 
 def _weights(folder: Path, variant: str | None) -> list[Path]:
     return [
-        file for file in folder.glob("*.safetensors") if (".fp16" in file.name) == (variant is not None)
+        file
+        for file in folder.glob("*.safetensors")
+        if (".fp16" in file.name) == (variant is not None)
     ]
 
 
@@ -251,7 +253,9 @@ def _require_memory(
     stored = torch.float16 if variant else torch.float32
     on_disk = sum(file.stat().st_size for file in _weights(folder, variant))
     free, total = torch.cuda.mem_get_info(device)
-    require_memory(f"{model} ({folder.name})", on_disk * dtype.itemsize // stored.itemsize, free, total)
+    require_memory(
+        f"{model} ({folder.name})", on_disk * dtype.itemsize // stored.itemsize, free, total
+    )
 
 
 def require_memory(what: str, needed: int, free: int, total: int) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -33,7 +34,7 @@ class Schedule:
     sample_max_value: float = 1.5
 
     def alpha_prod(self, t: int) -> float:
-        """Return alphas_cumprod at t; 1 (no noise) after the last step, which t = -1 stands for."""
+        """Return alphas_cumprod at t, or 1 (no noise) after the last step, t = -1."""
         return 1.0 if t < 0 else self.alphas_cumprod[t]
 
     def add_noise(self, x_0: Tensor, noise: Tensor, t: int) -> Tensor:
@@ -80,7 +81,9 @@ def named(name: str) -> tuple[int, ...]:
         ValueError: If the name is none of `NAMED_TIMESTEPS`.
     """
     if name not in NAMED_TIMESTEPS:
-        raise ValueError(f"timesteps {name!r} are unknown; choose from {', '.join(NAMED_TIMESTEPS)}")
+        raise ValueError(
+            f"timesteps {name!r} are unknown; choose from {', '.join(NAMED_TIMESTEPS)}"
+        )
     from diffusers.pipelines.deepfloyd_if import timesteps
 
     return tuple(getattr(timesteps, f"{name}_timesteps"))
@@ -99,6 +102,6 @@ def explicit(timesteps: Sequence[int], num_train_timesteps: int = 1000) -> tuple
             f"timesteps run from {max(timesteps)} to {min(timesteps)}; "
             f"they must lie in 0..{num_train_timesteps - 1}"
         )
-    if any(t <= t_prev for t, t_prev in zip(timesteps, timesteps[1:], strict=False)):
+    if any(t <= t_prev for t, t_prev in pairwise(timesteps)):
         raise ValueError("timesteps must fall strictly, from noise to picture; sort them")
     return tuple(timesteps)

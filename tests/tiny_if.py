@@ -6,6 +6,8 @@ by `model_index.json`, and broken on purpose: loading it would raise.
 
 import io
 import json
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +80,10 @@ def _write_text_encoder(folder: Path) -> None:
     )
     encoder = T5EncoderModel(config)
     encoder.save_pretrained(folder, max_shard_size="60KB")
-    encoder.half().save_pretrained(folder, max_shard_size="30KB", variant="fp16")
+    with tempfile.TemporaryDirectory() as aside:  # a second save here would delete the first
+        encoder.half().save_pretrained(aside, max_shard_size="30KB", variant="fp16")
+        for file in Path(aside).glob("*fp16*"):
+            shutil.copy(file, folder)
 
 
 def _write_unet(folder: Path, stage: str, size: int) -> None:

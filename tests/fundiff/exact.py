@@ -1,0 +1,91 @@
+"""Denoisers with a closed form: whole runs of the loop have known answers."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from fundiff.calls import Calls
+from fundiff.engine import Engine
+from fundiff.guidance import Prompts
+from fundiff.noise import Noise
+from fundiff.sampling import Canvas
+from fundiff.schedule import Schedule, leading, squared_cosine
+
+SIZE = 16
+SCHEDULE = Schedule(squared_cosine(), thresholding_ratio=None)
+
+
+def one_image_unet(samples: Tensor, t: Tensor, embeds: Tensor, _: Tensor | None) -> Tensor:
+    """Answer for a data set of one image, which the prompt's embedding spells out."""
+    pictures = embeds.reshape(len(samples), 3, *samples.shape[-2:])
+    alpha_prod = torch.tensor([SCHEDULE.alpha_prod(int(i)) for i in t]).view(-1, 1, 1, 1)
+    noise = (samples[:, :3] - alpha_prod.sqrt() * pictures) / (1 - alpha_prod).sqrt()
+    return torch.cat([noise, torch.zeros_like(noise)], dim=1)
+
+
+def gaussian_unet(mean: float, sd: float, variance: float) -> Callable[..., Tensor]:
+    """Answer for pixels drawn independently from N(mean, sd^2); `variance` in -1 to 1."""
+
+    def unet(samples: Tensor, t: Tensor, _embeds: Tensor, _level: Tensor | None) -> Tensor:
+        alpha_prod = torch.tensor([SCHEDULE.alpha_prod(int(i)) for i in t]).view(-1, 1, 1, 1)
+        spread = alpha_prod * sd**2 + 1 - alpha_prod
+        noise = (1 - alpha_prod).sqrt() * (samples[:, :3] - alpha_prod.sqrt() * mean) / spread
+        return torch.cat([noise, torch.full_like(noise, variance)], dim=1)
+
+    return unet
+
+
+def gaussian_answer(
+    mean: float, sd: float, variance: float, timesteps: tuple[int, ...]
+) -> tuple[float, float]:
+    """Return mean and sd of what the loop draws with `gaussian_unet`, by scalar recursion."""
+    m, v = 0.0, 1.0
+    for t, t_prev in zip(timesteps, (*timesteps[1:], -1), strict=True):
+        a, a_prev = SCHEDULE.alpha_prod(t), SCHEDULE.alpha_prod(t_prev)
+        beta = 1 - a / a_prev
+        # E[x_0 | x_t] = slope x_t + offset
+        slope = math.sqrt(a) * sd**2 / (a * sd**2 + 1 - a)
+        offset = mean * (1 - slope * math.sqrt(a))
+        from_x_0 = math.sqrt(a_prev) * beta / (1 - a)
+        from_x_t = math.sqrt(a / a_prev) * (1 - a_prev) / (1 - a)
+        m = (from_x_0 * slope + from_x_t) * m + from_x_0 * offset
+        v = (from_x_0 * slope + from_x_t) ** 2 * v
+        if t_prev >= 0:
+            frac = (variance + 1) / 2
+            smallest = beta * (1 - a_prev) / (1 - a)
+            v += math.exp(frac * math.log(beta) + (1 - frac) * math.log(smallest))
+    return m, math.sqrt(v)
+
+
+def picture(seed: int, size: int = SIZE) -> Tensor:
+    """Return a random picture well inside [-1, 1]."""
+    return torch.rand((3, size, size), generator=torch.Generator().manual_seed(seed)) - 0.5
+
+
+def prompts(*pictures: Tensor, negative: Tensor | None = None, guidance: float = 1) -> Prompts:
+    """Return prompts whose embeddings spell out pictures."""
+    blank = torch.zeros_like(pictures[0]) if negative is None else negative
+    return Prompts(tuple(p.reshape(1, -1) for p in pictures), blank.reshape(1, -1), guidance)
+
+
+def canvas(steps: int, seed: int = 0, size: int = SIZE) -> Canvas:
+    """Return a canvas over the exact models' schedule; a single step starts at t = 990."""
+    timesteps = (990,) if steps == 1 else leading(steps)
+    return Canvas((3, size, size), timesteps, SCHEDULE, Noise(seed, 1))
+
+
+def run(
+    calls: Calls[Tensor], unet: Callable[..., Tensor] = one_image_unet, lanes: int = 4
+) -> Tensor:
+    """Run one algorithm to its end in an engine of its own."""
+    engine: Engine[int] = Engine(unet, lanes)
+    engine.add(0, calls)
+    while not engine.idle:
+        for finished in engine.step():
+            if finished.error:
+                raise finished.error
+            assert finished.picture is not None
+            return finished.picture
+    raise AssertionError("the engine ran dry")

@@ -1,0 +1,149 @@
+"""A candidate's picture is the same to the bit in any company."""
+
+import random
+
+import pytest
+import torch
+
+from fundiff.anagram import anagram
+from fundiff.engine import Engine
+from fundiff.guidance import Prompts
+from fundiff.hybrid import hybrid
+from fundiff.inpaint import inpaint
+from fundiff.models import Stage, load_stage
+from fundiff.noise import Noise, candidate_seed
+from fundiff.sampling import Canvas
+from fundiff.schedule import leading
+from fundiff.views import view
+from tests.fundiff.exact import canvas as exact_canvas
+from tests.fundiff.exact import one_image_unet, picture, prompts
+
+LANES = 5
+
+
+@pytest.fixture(scope="module")
+def stage(tiny_if) -> Stage:
+    return load_stage(str(tiny_if / "stage-1"), torch.device("cpu"), torch.float32)
+
+
+def candidates(stage: Stage) -> dict:
+    """Candidates of three kinds with different views, prompts, steps and guidance."""
+    embeds = [torch.randn((77, 32), generator=torch.Generator().manual_seed(n)) for n in range(4)]
+
+    def place(seed: int, steps: int) -> Canvas:
+        noise = Noise(candidate_seed(0, "request", seed), 1)
+        return Canvas((3, stage.size, stage.size), leading(steps), stage.schedule, noise)
+
+    two = Prompts((embeds[0], embeds[1]), embeds[3], 5)
+    one = Prompts((embeds[2],), embeds[3], 1)
+    keep = torch.zeros((1, stage.size, stage.size))
+    keep[:, :3] = 1
+    flipped, bands = [view("identity"), view("flip")], [view("low_pass:8"), view("high_pass:8")]
+    return {
+        "anagram": lambda: anagram(place(0, 6), flipped, two),
+        "hybrid": lambda: hybrid(place(1, 9), bands, two),
+        "inpaint": lambda: inpaint(place(2, 4), one, picture(1, stage.size), keep),
+        "alternate": lambda: anagram(place(3, 7), flipped, two, "alternate"),
+    }
+
+
+def run(stage: Stage, makers: dict, order: list[str], lanes: int = LANES) -> dict:
+    engine: Engine[str] = Engine(stage, lanes)
+    for key in order:
+        engine.add(key, makers[key]())
+    drawn = {}
+    while not engine.idle:
+        drawn |= {finished.key: finished for finished in engine.step()}
+    return drawn
+
+
+def test_a_picture_is_bit_identical_alone_and_in_any_company(stage):
+    """Neighbours, slots, other kinds and timesteps beside it change no bit."""
+    makers = candidates(stage)
+    alone = {key: run(stage, makers, [key])[key].picture for key in makers}
+    shuffled, order = random.Random(0), list(makers)
+    for _ in range(4):
+        shuffled.shuffle(order)
+        together = run(stage, makers, order)
+        for key in makers:
+            assert torch.equal(together[key].picture, alone[key]), (key, order)
+    assert not torch.equal(alone["anagram"], alone["alternate"])
+
+
+def test_every_candidate_knows_what_it_cost(stage):
+    """Lanes: steps x views x {unconditional, conditional}, shared lanes counted once."""
+    makers = candidates(stage)
+    lanes = {key: finished.lanes for key, finished in run(stage, makers, list(makers)).items()}
+    assert lanes == {"anagram": 6 * 4, "hybrid": 9 * 3, "inpaint": 4 * 1, "alternate": 7 * 2}
+
+
+def test_the_batch_has_one_shape_and_stays_full_while_there_is_work(stage):
+    """Lanes are refilled as candidates end; only the drain is padded."""
+    shapes = []
+
+    def unet(samples, t, embeds, level):
+        shapes.append(tuple(samples.shape))
+        return one_image_unet(samples, t, embeds, level)
+
+    engine: Engine[int] = Engine(unet, 8)
+    x = picture(1)
+    pending, done = list(range(12)), 0
+    while pending or not engine.idle:
+        while pending and engine.waiting < engine.lanes:
+            key = pending.pop()
+            engine.add(key, anagram(exact_canvas(3 + key % 5), [view("identity")], prompts(x)))
+        if pending:
+            assert engine.padded_lanes == 0
+        done += len(engine.step())
+    assert done == 12
+    assert set(shapes) == {(8, 3, 16, 16)}
+
+
+def test_a_candidate_that_raises_leaves_the_others_alone(stage):
+    """A failure becomes a finished candidate with its error."""
+    makers = candidates(stage)
+
+    def broken():
+        yield from anagram(exact_canvas(2), [view("identity")], prompts(picture(1)), "median")
+
+    drawn = run(stage, {**makers, "broken": broken}, ["broken", "anagram"])
+    assert "median" in str(drawn["broken"].error)
+    assert torch.equal(
+        drawn["anagram"].picture, run(stage, makers, ["anagram"])["anagram"].picture
+    )
+
+
+def test_a_hybrids_unconditional_lane_is_computed_once_and_nothing_changes(stage):
+    """Three lanes instead of four, the same picture to 1e-5."""
+    once = candidates(stage)["hybrid"]
+
+    def twice():
+        """The same algorithm, its shared lane asked for a second time."""
+        calls = once()
+        call = next(calls)
+        while True:
+            doubled = type(call)((*call.lanes, call.lanes[0]), call.t)
+            outputs = yield doubled
+            try:
+                call = calls.send([outputs[-1], *outputs[1:-1]])
+            except StopIteration as end:
+                return end.value
+
+    drawn = run(stage, {"once": once, "twice": twice}, ["once", "twice"])
+    assert (drawn["once"].lanes, drawn["twice"].lanes) == (27, 36)
+    torch.testing.assert_close(drawn["once"].picture, drawn["twice"].picture, atol=1e-5, rtol=0)
+
+
+def test_a_candidates_noise_is_its_own():
+    """It follows from run seed, request, candidate and stage, and from nothing else."""
+    torch.manual_seed(1)
+    seed = candidate_seed(0, "a", 3)
+    first = Noise(seed, 1).draw((3, 8, 8))
+    torch.rand(5)
+    state = torch.get_rng_state()
+    assert torch.equal(Noise(seed, 1).draw((3, 8, 8)), first)
+    assert torch.equal(torch.get_rng_state(), state)
+    others = {candidate_seed(1, "a", 3), candidate_seed(0, "b", 3), candidate_seed(0, "a", 4)}
+    assert len(others | {seed}) == 4
+    assert not torch.equal(Noise(seed, 2).draw((3, 8, 8)), first)
+    assert 0 <= seed < 2**63
