@@ -47,16 +47,12 @@ def cascade(
     Raises:
         ValueError: If no second stage is known for the model.
     """
-    if model == "mini":
-        model = str(MINI)
-    folder = Path(model).expanduser()
-    if (folder / "stage-1").is_dir():
-        parts = {
-            part: str(folder / part) for part in ("stage-2", "judge") if (folder / part).is_dir()
-        }
+    folder = MINI if model == "mini" else Path(model).expanduser()
+    if model == "mini" or (folder / "stage-1").is_dir():
         model = str(folder / "stage-1")
-        stage_2 = stage_2 or parts.get("stage-2")
-        judge = judge or parts.get("judge")
+        stage_2 = stage_2 or str(folder / "stage-2")
+        if judge is None and (model == str(MINI / "stage-1") or (folder / "judge").is_dir()):
+            judge = str(folder / "judge")
     stage_2 = stage_2 or STAGE_2.get(model)
     if stage_2 is None:
         raise ValueError(
