@@ -21,6 +21,11 @@ LOG_EVERY_S = 20
 WARM_UP_STEPS = 100
 
 
+def autocast() -> torch.autocast:
+    """Return the context that a network is trained in: bfloat16 products. Pictures are drawn outside."""
+    return torch.autocast("cpu", torch.bfloat16)
+
+
 class Task(Protocol):
     """What is learnt: gives the loss of a batch that it draws itself."""
 
@@ -82,8 +87,7 @@ def _work(
         warm = min(1.0, (step + 1) / WARM_UP_STEPS)
         for group in optimizer.param_groups:
             group["lr"] = warm * plan.rate(elapsed_s)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = task.loss(model, generator)
+        loss = task.loss(model, generator)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if nn.utils.clip_grad_norm_(parameters, 1.0).isfinite():

@@ -3,17 +3,32 @@
 from typing import Any
 
 from diffusers import DDPMScheduler, UNet2DConditionModel
-from transformers import T5Config, T5EncoderModel, T5Tokenizer
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTokenizer,
+    ResNetConfig,
+    ResNetForImageClassification,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
 
-from fundiff.mini.concepts import SUBJECTS
+from fundiff.mini.concepts import SUBJECTS, prompts
 
 TEXT_LENGTH = 77
 TEXT_WIDTH = 64
 
 
+def _words() -> list[str]:
+    return sorted({word for subject in SUBJECTS for p in subject.prompts for word in p.split()})
+
+
 def tokenizer() -> T5Tokenizer:
     """Return a T5 tokenizer whose pieces are the prompts' words and single characters."""
-    words = sorted({word for subject in SUBJECTS for p in subject.prompts for word in p.split()})
+    words = _words()
     characters = [c for c in "abcdefghijklmnopqrstuvwxyz0123456789" if c not in words]
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -8.0)]
     pieces += [(f"▁{word}", -2.0) for word in words]
@@ -83,4 +98,74 @@ def scheduler(sample_max_value: float) -> DDPMScheduler:
         thresholding=True,
         dynamic_thresholding_ratio=0.95,
         sample_max_value=sample_max_value,
+    )
+
+
+JUDGE_TEXT_LENGTH = 24
+
+
+def image_processor(size: int) -> CLIPImageProcessorPil:
+    """Return what brings a Pillow image to this size and to [-1, 1]."""
+    return CLIPImageProcessorPil(
+        size={"shortest_edge": size},
+        crop_size={"height": size, "width": size},
+        image_mean=[0.5, 0.5, 0.5],
+        image_std=[0.5, 0.5, 0.5],
+    )
+
+
+def judge_processor() -> CLIPProcessor:
+    """Return the judge's processor: 32-pixel images; byte pairs that rebuild the prompts' words."""
+    characters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    pieces = [*characters, *(f"{c}</w>" for c in characters)]
+    merges = []
+    for word in _words():
+        head, rest = word[0], [*word[1:-1], f"{word[-1]}</w>"]
+        for piece in rest if len(word) > 1 else []:
+            merges.append((head, piece))
+            head += piece
+            pieces.append(head)
+    pieces = [*dict.fromkeys(pieces), "<|startoftext|>", "<|endoftext|>"]
+    vocab = {piece: i for i, piece in enumerate(pieces)}
+    tokenizer = CLIPTokenizer(
+        vocab, list(dict.fromkeys(merges)), model_max_length=JUDGE_TEXT_LENGTH
+    )
+    return CLIPProcessor(image_processor(32), tokenizer)
+
+
+def judge(vocab_size: int) -> CLIPModel:
+    """Return the judge: a vision transformer with patches of 4, a text transformer of 2 layers."""
+    shared = {"hidden_size": 96, "num_attention_heads": 3}
+    text = {
+        "vocab_size": vocab_size,
+        "intermediate_size": 192,
+        "num_hidden_layers": 2,
+        "max_position_embeddings": JUDGE_TEXT_LENGTH,
+        "bos_token_id": vocab_size - 2,
+        "eos_token_id": vocab_size - 1,
+        "pad_token_id": vocab_size - 1,
+    }
+    vision = {"image_size": 32, "patch_size": 4, "intermediate_size": 256, "num_hidden_layers": 4}
+    return CLIPModel(
+        CLIPConfig(
+            text_config={**shared, **text}, vision_config={**shared, **vision}, projection_dim=64
+        )
+    )
+
+
+READER_SIZE = 64
+
+
+def reader() -> ResNetForImageClassification:
+    """Return the independent classifier: a small residual network on 64-pixel images."""
+    labels = dict(enumerate(prompts()))
+    return ResNetForImageClassification(
+        ResNetConfig(
+            embedding_size=24,
+            hidden_sizes=[32, 64, 96, 112],
+            depths=[1, 1, 1, 1],
+            layer_type="basic",
+            id2label=labels,
+            label2id={prompt: i for i, prompt in labels.items()},
+        )
     )

@@ -1,7 +1,8 @@
-"""Training pictures from glyph masks: ink, soft shadows and line drawings, 3x32x32 in [-1, 1].
+"""Training pictures from glyph masks: ink, soft shadows and line drawings, in [-1, 1].
 
 Every function is pure and takes its chance from a generator. A picture shows one concept: what lies
-over a shadow or behind a line drawing is abstract.
+over a shadow or behind a line drawing is abstract. Lengths are in pixels of a 32-pixel picture and
+grow with `size`, which is 32 for stage I and 128 for stage II.
 """
 
 import math
@@ -29,7 +30,7 @@ def blur(x: Tensor, sigma: float) -> Tensor:
 
 
 def warp(masks: Tensor, generator: Generator, strength: float = 1.0) -> Tensor:
-    """Return [B, C, 64, 64] masks rotated, scaled, sheared, shifted and bent a little, each its own way.
+    """Return [B, C, H, W] masks rotated, scaled, sheared, shifted and bent a little at random.
 
     Rotation to 7 degrees, scale 10 %, aspect 14 %, shear .12, shift 6 %, a smooth 4x4 bend.
     """
@@ -54,15 +55,30 @@ def warp(masks: Tensor, generator: Generator, strength: float = 1.0) -> Tensor:
 
 def reweight(masks: Tensor, generator: Generator) -> Tensor:
     """Return masks with thicker or thinner strokes: blurred, then cut at a random height."""
+    unit = masks.shape[-1] / 64
     cut = uniform(generator, 0.25, 0.6, len(masks), 1, 1, 1)
-    soft = blur(masks, 1.0)
+    soft = blur(masks, unit)
     soft = soft / soft.amax((2, 3), keepdim=True).clamp(min=0.1)
-    return torch.sigmoid((soft - cut) * 14)
+    return torch.sigmoid((soft - cut) * 14 * unit)
 
 
-def shrink(masks: Tensor) -> Tensor:
-    """Return 64-pixel masks at 32 pixels."""
-    return functional.avg_pool2d(masks, masks.shape[-1] // SIZE)
+def enlarge(masks: Tensor, size: int) -> Tensor:
+    """Return masks in as much detail as a picture of this size needs: twice 32, else the size."""
+    side = max(size, 2 * SIZE)
+    if masks.shape[-1] == side:
+        return masks
+    return functional.interpolate(masks, (side, side), mode="bicubic").clamp(0, 1)
+
+
+def shrink(masks: Tensor, size: int) -> Tensor:
+    """Return masks at the size of the picture."""
+    return functional.avg_pool2d(masks, masks.shape[-1] // size)
+
+
+def thicken(masks: Tensor, pixels: int) -> Tensor:
+    """Return masks grown by half of an odd number of pixels (of 64) on each side."""
+    kernel = (pixels - 1) * masks.shape[-1] // 64 + 1
+    return functional.max_pool2d(masks, kernel, 1, kernel // 2)
 
 
 def smooth_field(count: int, sigma: float, generator: Generator, size: int = SIZE) -> Tensor:
@@ -108,11 +124,11 @@ def tint(grey: Tensor, generator: Generator) -> Tensor:
     return (grey + uniform(generator, -0.04, 0.04, len(grey), 3, 1, 1)).clamp(-1, 1)
 
 
-def ink(masks: Tensor, generator: Generator) -> Tensor:
+def ink(masks: Tensor, generator: Generator, size: int = SIZE) -> Tensor:
     """Return dark ink on light paper from glyph masks [B, 1, 64, 64]."""
     paper = uniform(generator, 0.75, 1, len(masks), 1, 1, 1)
     dark = uniform(generator, -1, -0.65, len(masks), 1, 1, 1)
-    mask = shrink(reweight(warp(masks, generator), generator))
+    mask = shrink(reweight(warp(enlarge(masks, size), generator), generator), size)
     return tint(paper + (dark - paper) * mask, generator)
 
 
@@ -122,48 +138,52 @@ def blurred(x: Tensor, low: float, high: float, generator: Generator) -> Tensor:
     return mix * blur(x, low) + (1 - mix) * blur(x, high)
 
 
-def shadow(silhouettes: Tensor, generator: Generator) -> Tensor:
+def shadow(silhouettes: Tensor, generator: Generator, size: int = SIZE) -> Tensor:
     """Return soft dark shadows of silhouettes on grey; fine clutter lies over 60 % of them.
 
     The clutter has no low band (it is high-passed), so that only the shadow does.
     """
-    count = len(silhouettes)
+    count, unit = len(silhouettes), size / SIZE
     paper = uniform(generator, 0.3, 0.8, count, 1, 1, 1)
     depth = uniform(generator, 0.7, 1.2, count, 1, 1, 1)
     large = functional.interpolate(silhouettes, scale_factor=1.15, mode="bilinear")
-    large = functional.max_pool2d(large[..., 4:68, 4:68], 5, 1, 2)
-    mask = shrink(reweight(warp(large, generator), generator))
-    grey = paper - depth * blurred(mask, 1.2, 2.4, generator)
-    fine = clutter(count, generator)
-    fine = fine - blur(fine, 1.6)
+    large = enlarge(thicken(large[..., 4:68, 4:68], 5), size)
+    mask = shrink(reweight(warp(large, generator), generator), size)
+    grey = paper - depth * blurred(mask, 1.2 * unit, 2.4 * unit, generator)
+    fine = clutter(count, generator, size)
+    fine = fine - blur(fine, 1.6 * unit)
     strength = uniform(generator, 0.3, 0.9, count, 1, 1, 1)
     strength = strength * (uniform(generator, 0, 1, count, 1, 1, 1) < 0.6)
     return tint(grey - strength * fine, generator)
 
 
 def outline(glyphs: Tensor, silhouettes: Tensor) -> Tensor:
-    """Return thin lines of glyphs [B, 1, 64, 64]: the edges of solid ones, the strokes of the others."""
+    """Return thin lines of glyphs [B, 1, H, W]: the edges of solid ones, the strokes of the others."""
     solid = glyphs.sum((1, 2, 3)) > 0.55 * silhouettes.sum((1, 2, 3))
-    high = functional.max_pool2d(glyphs, 3, 1, 1)
-    low = -functional.max_pool2d(-glyphs, 3, 1, 1)
-    return torch.where(solid[:, None, None, None], high - low, glyphs)
+    edges = thicken(glyphs, 3) + thicken(-glyphs, 3)
+    return torch.where(solid[:, None, None, None], edges, glyphs)
 
 
-def shading(count: int, generator: Generator) -> Tensor:
-    """Return random smooth greys [B, 1, 32, 32] as deep as a shadow, showing nothing."""
+def shading(count: int, generator: Generator, size: int = SIZE) -> Tensor:
+    """Return random smooth greys [B, 1, H, W] as deep as a shadow, showing nothing."""
     level = uniform(generator, -0.2, 0.8, count, 1, 1, 1)
     depth = uniform(generator, 0, 0.4, count, 1, 1, 1)
-    fine, broad = (smooth_field(count, sigma, generator) for sigma in (2.5, 5.0))
+    fields = [smooth_field(count, sigma, generator) for sigma in (2.5, 5.0)]
     pick = uniform(generator, 0, 1, count, 1, 1, 1) < 0.5
-    return level + depth * torch.where(pick, fine, broad)
+    field = torch.where(pick, *fields)
+    return level + depth * functional.interpolate(field, (size, size), mode="bicubic")
 
 
-def line(glyphs: Tensor, silhouettes: Tensor, generator: Generator) -> Tensor:
-    """Return thin dark line drawings, with a light halo that empties the low band, on smooth shading."""
-    both = warp(torch.cat([glyphs, silhouettes], 1), generator)
-    thin = shrink(reweight(outline(both[:, :1], both[:, 1:]), generator))
+def line(
+    glyphs: Tensor, silhouettes: Tensor, generator: Generator, size: int = SIZE
+) -> Tensor:
+    """Return thin dark line drawings on smooth shading.
+
+    A light halo around the lines empties their low band.
+    """
+    both = warp(enlarge(torch.cat([glyphs, silhouettes], 1), size), generator)
+    thin = shrink(reweight(outline(both[:, :1], both[:, 1:]), generator), size)
     halo = uniform(generator, 0.3, 1, len(glyphs), 1, 1, 1)
     depth = uniform(generator, 1.1, 1.9, len(glyphs), 1, 1, 1)
-    return tint(
-        shading(len(glyphs), generator) - depth * (thin - halo * blur(thin, 1.6)), generator
-    )
+    lines = thin - halo * blur(thin, 1.6 * size / SIZE)
+    return tint(shading(len(glyphs), generator, size) - depth * lines, generator)

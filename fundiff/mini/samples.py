@@ -29,12 +29,16 @@ class Sampler:
         rows = tuple((masks.concept == i).nonzero().flatten() for i in range(len(CONCEPTS)))
         return Sampler(masks, weights, rows)
 
-    def draw(self, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Return pictures [B, 3, 32, 32] and the index in SUBJECTS of each."""
+    def draw(
+        self, count: int, generator: Generator, size: int = pictures.SIZE
+    ) -> tuple[Tensor, Tensor]:
+        """Return pictures [B, 3, size, size] and the index in SUBJECTS of each."""
         subjects = torch.multinomial(self.weights, count, replacement=True, generator=generator)
-        return self.draw_subjects(subjects, generator), subjects
+        return self.draw_subjects(subjects, generator, size), subjects
 
-    def draw_subjects(self, subjects: Tensor, generator: Generator) -> Tensor:
+    def draw_subjects(
+        self, subjects: Tensor, generator: Generator, size: int = pictures.SIZE
+    ) -> Tensor:
         """Return one picture of each subject."""
         chosen = []
         for index in subjects.tolist():
@@ -44,15 +48,15 @@ class Sampler:
         glyphs = self.masks.glyph[row][:, None].float() / 255
         silhouettes = self.masks.silhouette[row][:, None].float() / 255
         styles = [SUBJECTS[index].style for index in subjects.tolist()]
-        batch = torch.empty(len(row), 3, pictures.SIZE, pictures.SIZE)
+        batch = torch.empty(len(row), 3, size, size)
         for style in ("ink", "shadow", "line"):
             of = torch.tensor([s == style for s in styles])
             if not of.any():
                 continue
             if style == "ink":
-                batch[of] = pictures.ink(glyphs[of], generator)
+                batch[of] = pictures.ink(glyphs[of], generator, size)
             elif style == "shadow":
-                batch[of] = pictures.shadow(silhouettes[of], generator)
+                batch[of] = pictures.shadow(silhouettes[of], generator, size)
             else:
-                batch[of] = pictures.line(glyphs[of], silhouettes[of], generator)
+                batch[of] = pictures.line(glyphs[of], silhouettes[of], generator, size)
         return batch

@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 
 from fundiff.mini import loop, masks, networks, text
+from fundiff.mini.export import export
+from fundiff.mini.reading import READING_WEIGHTS, Judging, Reading
 from fundiff.mini.samples import Sampler
-from fundiff.mini.stages import StageOne
+from fundiff.mini.stages import StageOne, StageTwo
 
 
 def draw_masks(build: Path) -> None:
@@ -33,10 +35,38 @@ def train_stage_1(build: Path) -> None:
     loop.train(networks.stage_1(), task, loop.Plan(58, 2, build / "stage-1.pt"))
 
 
+def train_stage_2(build: Path) -> None:
+    """Train the 128-pixel UNet on one core."""
+    torch.manual_seed(2)
+    sampler = Sampler.over(masks.load(build / "masks.npz").of(held_out=False))
+    task = StageTwo(sampler, text.Prompts.load(build))
+    loop.train(networks.stage_2(), task, loop.Plan(25, 1, build / "stage-2.pt"))
+
+
+def train_judge(build: Path) -> None:
+    """Train the judge on the generator's fonts."""
+    torch.manual_seed(3)
+    sampler = Sampler.over(masks.load(build / "masks.npz").of(held_out=False), READING_WEIGHTS)
+    model = networks.judge(len(networks.judge_processor().tokenizer))
+    loop.train(model, Judging.of(sampler), loop.Plan(13, 1, build / "judge.pt"))
+
+
+def train_reader(build: Path) -> None:
+    """Train the independent classifier on the held-out fonts."""
+    torch.manual_seed(4)
+    sampler = Sampler.over(masks.load(build / "masks.npz").of(held_out=True), READING_WEIGHTS)
+    plan = loop.Plan(11, 1, build / "reader.pt", learning_rate=2e-3)
+    loop.train(networks.reader(), Reading(sampler), plan)
+
+
 STEPS: dict[str, Callable[[Path], None]] = {
     "masks": draw_masks,
     "text": train_text,
     "stage-1": train_stage_1,
+    "stage-2": train_stage_2,
+    "judge": train_judge,
+    "reader": train_reader,
+    "export": export,
 }
 
 
