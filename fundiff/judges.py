@@ -79,6 +79,6 @@ def load_judge(model: str, device: torch.device) -> Judge:
         )
     return Judge(
         network.to(device).eval().requires_grad_(False),
-        AutoImageProcessor.from_pretrained(folder, use_fast=False),
+        AutoImageProcessor.from_pretrained(folder, backend="pil"),
         AutoTokenizer.from_pretrained(folder),
     )

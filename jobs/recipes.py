@@ -51,7 +51,9 @@ class Studio:
         )
         return cascade.draw(self._recipe(request, stage, request.guidance_scale), canvas)
 
-    def draw_stage_2(self, request: Request, candidate: int, picture: Image.Image) -> Calls[Tensor]:
+    def draw_stage_2(
+        self, request: Request, candidate: int, picture: Image.Image
+    ) -> Calls[Tensor]:
         """Return the algorithm that draws a candidate's second picture from its first.
 
         The first picture is taken in its 8-bit form, as it is stored: so a run that was

@@ -125,8 +125,7 @@ class ShardRun:
 
     def run(self, requests: Sequence[Request], stopping: Callable[[], bool]) -> bool:
         """Draw what is not finished yet; return whether the shard is done."""
-        _, finished = collect(self._folder, self._shard)
-        pending = deque(r for r in requests if (r.request_id, 0) not in finished)
+        pending = deque(self._unfinished(requests))
         drawn = self._read_drafts()
         while not stopping():
             while pending and not self._engines[1].fill():
@@ -135,8 +134,11 @@ class ShardRun:
             engine = self._next_engine()
             if engine is None:
                 self._write()
-                self._finish(requests)
-                return True
+                pending.extend(self._unfinished(requests))
+                if not pending:
+                    self._finish()
+                    return True
+                continue
             for ended in engine.step():
                 self._take(1 if engine is self._engines[1] else 2, ended)
             if time.monotonic() - self._written_at > self._config.flush_s:
@@ -260,7 +262,9 @@ class ShardRun:
             if known.pictures and not known.error and not known.saved
         ]
         if undecided:
-            rows = [self._row(o, Verdict(c, "drawn", "waits for a decision")) for o, c, _ in undecided]
+            rows = [
+                self._row(o, Verdict(c, "drawn", "waits for a decision")) for o, c, _ in undecided
+            ]
             write_draft(self._folder, self._shard, self._attempt, rows)
             for _, _, known in undecided:
                 known.saved = True
@@ -279,10 +283,13 @@ class ShardRun:
                 known.lanes[2] = row.stage_2_lanes
         return tries
 
-    def _finish(self, requests: Sequence[Request]) -> None:
-        """Check that every request has its rows and publish the marker: the first one wins."""
+    def _unfinished(self, requests: Sequence[Request]) -> list[Request]:
+        """Return the requests without rows; a request's rows come all in one part."""
+        _, finished = collect(self._folder, self._shard)
+        return [r for r in requests if (r.request_id, 0) not in finished]
+
+    def _finish(self) -> None:
+        """Publish the marker, unless another attempt was first, and clean up."""
         files, finished = collect(self._folder, self._shard)
-        missing = [r.request_id for r in requests if (r.request_id, 0) not in finished]
-        assert not missing, f"requests without rows: {missing}"
         publish_marker(self._folder, Marker(self._shard, self._attempt, files, len(finished)))
         drop_drafts(self._folder, self._shard)

@@ -1,0 +1,190 @@
+"""One row of each table, as a frozen dataclass that checks itself."""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+KINDS = ("anagram", "hybrid", "inpaint")
+REDUCTIONS = ("mean", "sum", "alternate")
+STATUSES = ("accepted", "rejected", "failed")
+DRAWN = "drawn"
+"""The status of a row in a draft: drawn, and waiting for a decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded picture and the file name it came from, as Hugging Face datasets stores one."""
+
+    bytes: bytes
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One row of the manifest: what is asked for.
+
+    Attributes:
+        request_id: Hash of everything that decides the pictures; see `make_request`.
+        kind: One of `KINDS`.
+        prompts: One per view.
+        views: How the picture is read with each prompt.
+        style: Words that go before every prompt.
+        negative_prompt: What guidance points away from.
+        image: What an inpainting starts from.
+        mask: Of an inpainting; white = repaint.
+        candidates: Candidates per round.
+        want: Accepted candidates to stop at, and how many of a round go on to stage II.
+        accept: Least final score of an accepted candidate, or None.
+        max_candidates: Candidates of all rounds together.
+        guidance_scale: In stage I; 1 means off.
+        num_inference_steps: In stage I.
+        stage_2_guidance_scale: In stage II; 1 means off.
+        stage_2_num_inference_steps: In stage II.
+        noise_level: Noise on stage II's low-res conditioning, 0 to 999.
+        reduction: How the views' estimates are combined.
+        seed: Goes before the run's seed, or None.
+        tags: For finding and filtering; they decide nothing.
+    """
+
+    request_id: str
+    kind: str
+    prompts: tuple[str, ...]
+    views: tuple[str, ...]
+    style: str = ""
+    negative_prompt: str = ""
+    image: Picture | None = None
+    mask: Picture | None = None
+    candidates: int = 16
+    want: int = 4
+    accept: float | None = None
+    max_candidates: int = 16
+    guidance_scale: float = 7.0
+    num_inference_steps: int = 30
+    stage_2_guidance_scale: float = 4.0
+    stage_2_num_inference_steps: int = 30
+    noise_level: int = 50
+    reduction: str = "mean"
+    seed: int | None = None
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _one_of("kind", self.kind, KINDS)
+        _one_of("reduction", self.reduction, REDUCTIONS)
+        if len(self.prompts) != len(self.views) or not self.prompts:
+            raise ValueError(
+                f"request has {len(self.prompts)} prompts and {len(self.views)} views; "
+                "give one view per prompt"
+            )
+        if self.kind == "inpaint" and (self.image is None or self.mask is None):
+            raise ValueError("an inpaint request has no image or no mask; give both")
+        if self.max_candidates < self.candidates:
+            raise ValueError(
+                f"max_candidates is {self.max_candidates}, below candidates {self.candidates}; "
+                "raise it or leave it out"
+            )
+        for name, least in (("candidates", 1), ("want", 1), ("num_inference_steps", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        if not 0 <= self.noise_level <= 999:
+            raise ValueError(f"noise_level is {self.noise_level}; choose 0 to 999")
+        for name in ("guidance_scale", "stage_2_guidance_scale"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 1):
+                raise ValueError(f"{name} is {value}; it must be a number of at least 1 (1 = off)")
+
+    @property
+    def full_prompts(self) -> tuple[str, ...]:
+        """The prompts with the style before them, as the model reads them."""
+        return tuple(f"{self.style} {prompt}".strip() for prompt in self.prompts)
+
+
+def make_request(**fields: Any) -> Request:
+    """Return a request whose id is the hash of its content.
+
+    The id covers what decides the pictures and their fate: not tags, and not file names.
+    """
+    nameless = Request(request_id="", **fields)
+    content: dict[str, Any] = {}
+    for name in Request.__dataclass_fields__:
+        value = getattr(nameless, name)
+        if name in ("request_id", "tags"):
+            continue
+        if isinstance(value, Picture):
+            value = hashlib.sha256(value.bytes).hexdigest()
+        content[name] = value
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return Request(
+        request_id=hashlib.sha256(canonical.encode()).hexdigest()[:16],
+        **fields,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One row of the results: one try at a request.
+
+    Attributes:
+        request_id: The request.
+        candidate: 0, 1, 2 ...
+        kind: Of the request.
+        status: One of `STATUSES`; `drawn` in drafts.
+        reason: Why it stopped where it stopped; empty if accepted.
+        stage: The last stage that it has a picture of; 0 if none.
+        seed: Of its noise.
+        score: The judge's last number for it.
+        stage_1_score: The judge's number after stage I.
+        alignment: Worst view's fit to its prompt, after the last stage.
+        concealment: How well each view hides the other prompts, after the last stage.
+        near: For a hybrid, fit of the near reading.
+        far: For a hybrid, fit of the far reading.
+        stage_1_similarities: Row-major view x prompt matrix after stage I.
+        similarities: Row-major view x prompt matrix after the last stage.
+        stage_1_lanes: UNet lanes that stage I cost.
+        stage_2_lanes: UNet lanes that stage II cost.
+        stage_1_image: Stage I's picture.
+        image: Stage II's picture.
+        error_type: Class of the error that ended it.
+        error_message: Its message.
+        shard: That drew it.
+        attempt: Execution of the shard that wrote the row.
+        model: The stages' names and revisions.
+        code_version: Of fundiff.
+    """
+
+    request_id: str
+    candidate: int
+    kind: str
+    status: str
+    reason: str
+    stage: int
+    seed: int
+    score: float | None
+    stage_1_score: float | None
+    alignment: float | None
+    concealment: float | None
+    near: float | None
+    far: float | None
+    stage_1_similarities: tuple[float, ...]
+    similarities: tuple[float, ...]
+    stage_1_lanes: int
+    stage_2_lanes: int
+    stage_1_image: Picture | None
+    image: Picture | None
+    error_type: str | None
+    error_message: str | None
+    shard: int
+    attempt: str
+    model: str
+    code_version: str
+
+    def __post_init__(self) -> None:
+        _one_of("status", self.status, (*STATUSES, DRAWN))
+        if self.candidate < 0:
+            raise ValueError(f"candidate is {self.candidate}; it counts from 0")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} {value!r} is unknown; choose from {', '.join(allowed)}")
