@@ -1,4 +1,4 @@
-"""What the embedded model can draw: concepts, in three styles, and the prompts that ask for them."""
+"""What the embedded model can draw: concepts, in three styles, and the prompts for them."""
 
 from dataclasses import dataclass
 

@@ -216,8 +216,8 @@ def main() -> None:
     start = time.monotonic()
     rows, drawn = evaluate(given.weights, settings, given.processes, given.out)
     for row in rows:
-        far, near = row.best_readings
-        print(f"{row.solved_share:5.2f} {row.best_solved!s:5} {row.pair.prompts}: {far} | {near}")
+        read = " | ".join(row.best_readings)
+        print(f"{row.solved_share:5.2f} {row.best_solved!s:5} {row.pair.prompts}: {read}")
     report = {"settings": asdict(settings), "summary": summary(rows)}
     print(json.dumps(report), f"{time.monotonic() - start:.0f} s")
     text = json.dumps({**report, "rows": [asdict(row) for row in rows]}, indent=1)

@@ -22,7 +22,7 @@ WARM_UP_STEPS = 100
 
 
 def autocast() -> torch.autocast:
-    """Return the context that a network is trained in: bfloat16 products. Pictures are drawn outside."""
+    """Return the context for a network in training: bfloat16 products, which pictures must not see."""
     return torch.autocast("cpu", torch.bfloat16)
 
 
@@ -101,7 +101,10 @@ def _work(
         if elapsed_s - logged > LOG_EVERY_S:
             logged = elapsed_s
             mean = sum(losses) / len(losses)
-            print(f"{plan.path.stem} {elapsed_s / 60:.1f} min, step {step}, loss {mean:.4f}", flush=True)
+            print(
+                f"{plan.path.stem} {elapsed_s / 60:.1f} min, step {step}, loss {mean:.4f}",
+                flush=True,
+            )
             losses = []
         if elapsed_s - saved > SAVE_EVERY_S:
             saved = elapsed_s
@@ -114,8 +117,8 @@ def _work(
 def _move(average: nn.Module, model: nn.Module, share: float) -> None:
     for old, new in zip(average.parameters(), model.parameters(), strict=True):
         old.lerp_(new, share)
-    for old, new in zip(average.buffers(), model.buffers(), strict=True):
-        old.copy_(new)
+    for held, current in zip(average.buffers(), model.buffers(), strict=True):
+        held.copy_(current)
 
 
 def _save(model: nn.Module, average: nn.Module, elapsed_s: float, path: Path) -> None:

@@ -115,7 +115,7 @@ def image_processor(size: int) -> CLIPImageProcessorPil:
 
 
 def judge_processor() -> CLIPProcessor:
-    """Return the judge's processor: 32-pixel images; byte pairs that rebuild the prompts' words."""
+    """Return the judge's processor: 32-pixel images, byte pairs that rebuild the words."""
     characters = "abcdefghijklmnopqrstuvwxyz0123456789"
     pieces = [*characters, *(f"{c}</w>" for c in characters)]
     merges = []

@@ -1,4 +1,4 @@
-"""What a diffusion UNet with learned variance is trained on: a noisy picture, a timestep, a loss."""
+"""What a UNet with learned variance is trained on: noisy pictures, timesteps, a loss."""
 
 import torch
 from torch import Generator, Tensor

@@ -1,7 +1,7 @@
 """The pairs that the embedded model is measured on.
 
-Chosen from the shapes alone, before any model was trained, and kept as they were: pairs for which a
-person would believe that an ambigram or a hybrid exists.
+Chosen from the shapes alone, before any model was trained, and kept as they were: pairs for which
+a person would believe that an ambigram or a hybrid exists.
 """
 
 from fundiff.mini.concepts import PHRASES
@@ -24,7 +24,7 @@ ROTATE_180 = _pairs(
 """Read with the first prompt as it stands, with the second when turned by 180 degrees."""
 
 ROTATE_90 = _pairs("n z, c u, e w, m e, k v, 3 m, w 3, h i, l j, u d")
-"""Read with the first prompt as it stands, with the second when turned by 90 degrees, leftwards."""
+"""Read with the first prompt as it stands, with the second when turned left by 90 degrees."""
 
 HYBRIDS = tuple(
     (PHRASES["shadow"][0].format(far), PHRASES["line"][0].format(near))

@@ -1,8 +1,8 @@
 """Training pictures from glyph masks: ink, soft shadows and line drawings, in [-1, 1].
 
-Every function is pure and takes its chance from a generator. A picture shows one concept: what lies
-over a shadow or behind a line drawing is abstract. Lengths are in pixels of a 32-pixel picture and
-grow with `size`, which is 32 for stage I and 128 for stage II.
+Every function is pure and takes its chance from a generator. A picture shows one concept: what
+lies over a shadow or behind a line drawing is abstract. Lengths are in pixels of a 32-pixel
+picture and grow with `size`, which is 32 for stage I and 128 for stage II.
 """
 
 import math
@@ -89,9 +89,14 @@ def smooth_field(count: int, sigma: float, generator: Generator, size: int = SIZ
 
 
 def clutter(count: int, generator: Generator, size: int = SIZE) -> Tensor:
-    """Return abstract fine patterns [B, 1, H, W] in 0 to 1: curves, hatching, waves, dots, bricks."""
+    """Return fine abstract patterns [B, 1, H, W] in 0 to 1.
+
+    Curves (zero lines of a random field), hatching, waves, dots or bricks, whole or in patches.
+    """
     unit = size / SIZE
-    y, x = (axis.float() / unit for axis in torch.meshgrid(*[torch.arange(size)] * 2, indexing="ij"))
+    y, x = (
+        axis.float() / unit for axis in torch.meshgrid(*[torch.arange(size)] * 2, indexing="ij")
+    )
     angle = uniform(generator, 0, math.pi, count, 1, 1, 1)
     shift = uniform(generator, 0, 32, count, 2, 1, 1, 1)
     period = uniform(generator, 3, 6, count, 1, 1, 1)
@@ -158,7 +163,7 @@ def shadow(silhouettes: Tensor, generator: Generator, size: int = SIZE) -> Tenso
 
 
 def outline(glyphs: Tensor, silhouettes: Tensor) -> Tensor:
-    """Return thin lines of glyphs [B, 1, H, W]: the edges of solid ones, the strokes of the others."""
+    """Return thin lines of glyphs [B, 1, H, W]: solid ones' edges, the others' strokes."""
     solid = glyphs.sum((1, 2, 3)) > 0.55 * silhouettes.sum((1, 2, 3))
     edges = thicken(glyphs, 3) + thicken(-glyphs, 3)
     return torch.where(solid[:, None, None, None], edges, glyphs)
@@ -168,15 +173,13 @@ def shading(count: int, generator: Generator, size: int = SIZE) -> Tensor:
     """Return random smooth greys [B, 1, H, W] as deep as a shadow, showing nothing."""
     level = uniform(generator, -0.2, 0.8, count, 1, 1, 1)
     depth = uniform(generator, 0, 0.4, count, 1, 1, 1)
-    fields = [smooth_field(count, sigma, generator) for sigma in (2.5, 5.0)]
-    pick = uniform(generator, 0, 1, count, 1, 1, 1) < 0.5
-    field = torch.where(pick, *fields)
+    fine = smooth_field(count, 2.5, generator)
+    broad = smooth_field(count, 5, generator)
+    field = torch.where(uniform(generator, 0, 1, count, 1, 1, 1) < 0.5, fine, broad)
     return level + depth * functional.interpolate(field, (size, size), mode="bicubic")
 
 
-def line(
-    glyphs: Tensor, silhouettes: Tensor, generator: Generator, size: int = SIZE
-) -> Tensor:
+def line(glyphs: Tensor, silhouettes: Tensor, generator: Generator, size: int = SIZE) -> Tensor:
     """Return thin dark line drawings on smooth shading.
 
     A light halo around the lines empties their low band.

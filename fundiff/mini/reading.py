@@ -20,7 +20,7 @@ MAX_BLUR = {"ink": 1.2, "shadow": 1.6, "line": 0.5}
 
 
 def spoil(batch: Tensor, subjects: Tensor, generator: Generator) -> Tensor:
-    """Return 32-pixel pictures as a sampler might leave them: blurred, uneven, noisy, off in tone."""
+    """Return 32-pixel pictures as a sampler may leave them: blurred, uneven, noisy, faded."""
     count = len(batch)
     limit = torch.tensor([MAX_BLUR[SUBJECTS[i].style] for i in subjects.tolist()])
     blurred = pictures.blur(batch, 1.6)

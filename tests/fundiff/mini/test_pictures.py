@@ -59,7 +59,7 @@ def test_a_shadow_lives_in_the_low_band_and_a_line_drawing_in_the_high_one() -> 
 
     def contrast(batch: torch.Tensor) -> torch.Tensor:
         grey = pictures.blur(batch, 2.0).mean(1)
-        return ((grey * ~inside).sum() / (~inside).sum() - (grey * inside).sum() / inside.sum())
+        return (grey * ~inside).sum() / (~inside).sum() - (grey * inside).sum() / inside.sum()
 
     shadow = contrast(pictures.shadow(masks, generator))
     line = contrast(pictures.line(masks, masks, generator))
