@@ -60,26 +60,29 @@ class Engine(Generic[K]):
         self.unet_calls = 0
         self.padded_lanes = 0
         self._unet = unet
+        self._backlog: deque[tuple[K, Calls[Tensor]]] = deque()
         self._queue: deque[tuple[_InFlight[K], int]] = deque()
         self._ended: list[Finished[K]] = []
 
-    @property
-    def waiting(self) -> int:
-        """The number of lanes that wait for the next batches."""
-        return len(self._queue)
+    def fill(self) -> bool:
+        """Start candidates until the next batch is full; return whether it is."""
+        while self._backlog and len(self._queue) < self.lanes:
+            self._advance(_InFlight(*self._backlog.popleft(), call=UNetCall((), 0)), None)
+        return len(self._queue) >= self.lanes
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits and nothing is to be handed back."""
-        return not self._queue and not self._ended
+        """Whether there is nothing to do and nothing to hand back."""
+        return not self._backlog and not self._queue and not self._ended
 
     def add(self, key: K, calls: Calls[Tensor]) -> None:
-        """Take in a candidate: the algorithm that draws it, not started yet."""
-        self._advance(_InFlight(key, calls, call=UNetCall((), 0)), None)
+        """Take in a candidate: the algorithm that draws it, which starts when there is room."""
+        self._backlog.append((key, calls))
 
     @torch.inference_mode()
     def step(self) -> list[Finished[K]]:
         """Run the UNet once on the lanes that waited longest; return who finished by it."""
+        self.fill()
         batch = [self._queue.popleft() for _ in range(min(self.lanes, len(self._queue)))]
         if batch:
             for (flight, row), output in zip(batch, self._run(batch), strict=False):

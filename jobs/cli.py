@@ -2,57 +2,326 @@
 
 import functools
 import json
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
-from jobs.config import code_version
+from jobs.config import RunConfig, code_version
+from manifests.layout import RunFolder
+from manifests.progress import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-COMPLETE, ERROR, USAGE, INCOMPLETE, FAILED_ROWS, PREFLIGHT = 0, 1, 2, 3, 4, 5
-"""Exit codes: what a script that calls fundiff may rely on."""
+ERROR, USAGE, INCOMPLETE, FAILED_ROWS, PREFLIGHT = 1, 2, 3, 4, 5
+"""Exit codes besides 0, which says that all is complete."""
 
-console = Console()
-progress_console = Console(stderr=True)
+out, err = Console(), Console(stderr=True)
 
 run_argument = click.argument(
     "run", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="RUN"
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print data and nothing else.")
+best_option = click.option(
+    "-n", "--best", type=click.IntRange(min=1), default=3, show_default=True, help="Per request."
+)
 
 
-def example(text: str) -> Callable[[F], F]:
-    """Add a runnable example to the end of a command's help."""
-
-    def add(function: F) -> F:
-        function.__doc__ = f"{function.__doc__}\n\n    \b\n    Example:\n      {text}\n"
-        return function
-
-    return add
-
-
-def user_errors(function: F) -> F:
-    """Turn a user's mistake into one line on stderr and exit code 1; a bug stays a traceback."""
-
-    @functools.wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except (ValueError, FileNotFoundError, PermissionError) as error:
-            click.echo(f"fundiff: {error}", err=True)
-            sys.exit(ERROR)
-
-    return wrapped  # type: ignore[return-value]
+def filter_options(function: F) -> F:
+    """Add the options that choose among requests."""
+    for option in (
+        click.option("--kind", help="Only this kind of request."),
+        click.option("--tag", help="Only requests with this tag."),
+        click.option("--status", help="Only candidates with this status, such as accepted."),
+    ):
+        function = option(function)
+    return function
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def command(group: click.Group, name: str, example: str) -> Callable[[F], click.Command]:
+    """Register a command whose help ends in a runnable example.
+
+    A user's mistake becomes one line on stderr and exit code 1; a bug stays a traceback.
+    """
+
+    def register(function: F) -> click.Command:
+        @functools.wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except (ValueError, FileNotFoundError, PermissionError) as error:
+                err.print(f"fundiff: {error}", style="red", highlight=False, soft_wrap=True)
+                sys.exit(ERROR)
+
+        epilog = f"\b\nExample:\n  {example}"
+        return group.command(name, epilog=epilog)(guarded)
+
+    return register
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(code_version(), prog_name="fundiff")
 def main() -> None:
     """Draw visual illusions by the thousand with DeepFloyd IF, and keep the best."""
+
+
+@main.group()
+def manifest() -> None:
+    """Make and check the table of requests."""
+
+
+@command(manifest, "build", "fundiff manifest build pairs.csv -o pairs.parquet")
+@click.argument("source", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--style", "styles", multiple=True, help="Repeat every row in this style.")
+@click.option("--allow-outside", is_flag=True, help="Read images outside SOURCE's folder too.")
+def manifest_build(
+    source: Path, output: Path, styles: tuple[str, ...], allow_outside: bool
+) -> None:
+    """Turn CSV, JSONL or YAML into a Parquet manifest with its images embedded."""
+    from jobs.reading import read_requests_from
+    from manifests.manifest import write_manifest
+
+    requests, problems = read_requests_from(source, styles, allow_outside)
+    _print_problems(source, problems)
+    write_manifest(requests, output)
+    out.print(f"{output}: {len(requests)} requests", highlight=False)
+
+
+@command(manifest, "check", "fundiff manifest check pairs.csv")
+@click.argument("source", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--style", "styles", multiple=True, help="Repeat every row in this style.")
+@click.option("--allow-outside", is_flag=True, help="Read images outside SOURCE's folder too.")
+def manifest_check(source: Path, styles: tuple[str, ...], allow_outside: bool) -> None:
+    """List every bad row of a manifest or of its source, and what to do about it."""
+    from jobs.reading import read_requests_from
+
+    requests, problems = read_requests_from(source, styles, allow_outside)
+    _print_problems(source, problems)
+    out.print(f"{source}: {len(requests)} requests, no errors", highlight=False)
+
+
+def _print_problems(source: Path, problems: list[Any]) -> None:
+    """Print all problems; end with the code for usage if one of them is an error."""
+    for problem in problems:
+        where = f"{source}:{problem.line}" + (f": {problem.column}" if problem.column else "")
+        got = f" (got {problem.value!r})" if problem.value else ""
+        err.print(
+            f"{problem.severity}: {where}: {problem.message}{got}; {problem.remedy}",
+            style="red" if problem.severity == "error" else "yellow",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+    if errors := sum(problem.severity == "error" for problem in problems):
+        err.print(f"{source}: {errors} errors, nothing was written", highlight=False)
+        sys.exit(USAGE)
+
+
+@command(main, "submit", "fundiff submit pairs.parquet --run runs/night1 --model mini")
+@click.argument("manifest", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--run", type=click.Path(path_type=Path), required=True, help="Run folder.")
+@click.option("--cluster", type=click.Choice(["slurm", "local", "inline"]), default="local",
+              show_default=True)  # fmt: skip
+@click.option("--profile", help="SLURM profile: a name or a TOML file.")
+@click.option("--model", default="DeepFloyd/IF-I-M-v1.0", show_default=True,
+              help="mini, a hub id, or a folder.")  # fmt: skip
+@click.option("--stage-2", help="Hub id or folder of stage II, if not the usual partner.")
+@click.option("--judge", help="Hub id or folder of the CLIP-like model that scores.")
+@click.option("--revision", help="Git revision of the model on the hub.")
+@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), default=0, show_default=True)
+@click.option("--requests-per-shard", type=click.IntRange(min=1), default=8, show_default=True)
+@click.option("--lanes", type=click.IntRange(min=1), help="Rows of stage I's batch.")
+@click.option("--stage-2-lanes", type=click.IntRange(min=1), help="Rows of stage II's batch.")
+@click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]))
+@click.option("--device", help="Such as cpu or cuda; a GPU if there is one.")
+@click.option("--parallel", type=click.IntRange(min=1), help="Processes of --cluster local.")
+@click.option("--dry-run", is_flag=True, help="Show what would be submitted.")
+def submit(dry_run: bool, **options: Any) -> None:
+    """Freeze a manifest into a run, plan its shards and draw it."""
+    from jobs.launching import Launch, launch, show_dry_run
+
+    asked = Launch(**options)
+    if dry_run:
+        show_dry_run(out, asked)
+        return
+    with _watching() as watch:
+        said = launch(asked, watch)
+    for line in said:
+        err.print(line, highlight=False, markup=False)
+    if asked.cluster != "slurm":
+        _exit_by_progress(RunFolder(asked.run))
+
+
+@contextmanager
+def _watching() -> Iterator[Callable[[Progress], None]]:
+    """Show a progress bar of shards on stderr, if that is a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bar(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal) as bar:
+        task = bar.add_task("encoding prompts", total=None)
+
+        def watch(now: Progress) -> None:
+            counts = ", ".join(f"{n} {status}" for status, n in sorted(now.candidates.items()))
+            bar.update(
+                task,
+                total=now.shards,
+                completed=now.shards_done,
+                description=f"shards ({counts or 'drawing'})",
+            )
+
+        yield watch
+
+
+def _exit_by_progress(folder: RunFolder) -> None:
+    """End with the exit code that says how complete the run is."""
+    from manifests.progress import progress
+
+    now = progress(folder)
+    if now.shards_done < now.shards:
+        sys.exit(INCOMPLETE)
+    if now.candidates.get("failed"):
+        sys.exit(FAILED_ROWS)
+
+
+@command(main, "status", "fundiff status runs/night1 --watch")
+@run_argument
+@json_option
+@click.option("--watch", is_flag=True, help="Look again every 30 seconds until it is complete.")
+def status(run: Path, as_json: bool, watch: bool) -> None:
+    """Say how far a run is, from its files and, if it has jobs, from SLURM."""
+    from jobs.state import run_state
+
+    while True:
+        state = run_state(RunFolder(run))
+        if as_json:
+            click.echo(json.dumps(asdict(state)))
+        else:
+            _print_state(run, state)
+        if not watch or not state.progress.unfinished:
+            _exit_by_progress(RunFolder(run))
+            return
+        time.sleep(30)
+
+
+def _print_state(run: Path, state: Any) -> None:
+    now = state.progress
+    table = Table(title=str(run), show_header=False, title_justify="left")
+    table.add_row("requests", str(now.requests))
+    table.add_row("shards", f"{now.shards_done} of {now.shards} done")
+    table.add_row("prompts", "encoded" if now.encoded else "not encoded yet")
+    for name, count in sorted(now.candidates.items()):
+        table.add_row(f"candidates {name}", str(count))
+    for name, count in sorted(state.jobs.items()):
+        table.add_row(f"jobs {name.lower()}", str(count))
+    out.print(table)
+    for note in state.notes:
+        out.print(note, highlight=False, markup=False)
+
+
+@command(main, "index", "fundiff index runs/night1")
+@run_argument
+def index(run: Path) -> None:
+    """Build the scoring index over what is done so far."""
+    from manifests.index import build_index
+
+    out.print(f"{run}: {build_index(RunFolder(run))} candidates in the index", highlight=False)
+
+
+@command(main, "top", "fundiff top runs/night1 -n 1 --kind anagram")
+@run_argument
+@best_option
+@filter_options
+@json_option
+def top(run: Path, best: int, as_json: bool, **filters: Any) -> None:
+    """Show the best candidates of every request."""
+    from manifests.index import top as best_of
+
+    rows = best_of(RunFolder(run), best, **filters)
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    table = Table("request", "prompts", "rank", "candidate", "score", "concealment", "status")
+    for row in rows:
+        first = row["rank"] == 1
+        table.add_row(
+            row["request_id"] if first else "",
+            "\n".join(row["prompts"]) if first else "",
+            str(row["rank"]),
+            str(row["candidate"]),
+            _number(row["score"]),
+            _number(row["concealment"]),
+            row["status"],
+            end_section=False,
+        )
+    out.print(table)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+@command(main, "export", "fundiff export runs/night1 -o best/ -n 1")
+@run_argument
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True)
+@best_option
+@filter_options
+def export(run: Path, output: Path, best: int, **filters: Any) -> None:
+    """Write the best candidates as PNG files named by rank."""
+    from jobs.exporting import export_pictures
+
+    count = export_pictures(RunFolder(run), output, best, **filters)
+    out.print(f"{output}: {count} pictures", highlight=False)
+
+
+@command(main, "gallery", "fundiff gallery runs/night1 -o night1.html")
+@run_argument
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="RUN/gallery.html if not given.")  # fmt: skip
+@best_option
+@filter_options
+def gallery(run: Path, output: Path | None, best: int, **filters: Any) -> None:
+    """Write one HTML page that shows the best candidates in each of their views."""
+    from jobs.exporting import write_gallery
+
+    output = output or run / "gallery.html"
+    count = write_gallery(RunFolder(run), output, best, **filters)
+    out.print(f"{output.resolve()}: {count} pictures", highlight=False, soft_wrap=True)
+
+
+@command(main, "profiles", "fundiff profiles")
+def profiles() -> None:
+    """List the SLURM profiles that --profile knows."""
+    from slurm.profiles import list_profiles
+
+    for name in list_profiles():
+        out.print(name, highlight=False)
+
+
+@command(main, "demo", "fundiff demo --run runs/demo")
+@click.option("--run", type=click.Path(path_type=Path), default=Path("runs/demo"),
+              show_default=True)  # fmt: skip
+@click.option("--parallel", type=click.IntRange(min=1), default=min(os.cpu_count() or 1, 4),
+              show_default=True, help="Processes at once.")  # fmt: skip
+@click.pass_context
+def demo(context: click.Context, run: Path, parallel: int) -> None:
+    """Draw a few real illusions here and now with the embedded model, and show them."""
+    from jobs.demo import MANIFEST
+    from jobs.launching import Launch, launch
+
+    asked = Launch(MANIFEST, run, "local", "mini", requests_per_shard=1, parallel=parallel)
+    with _watching() as watch:
+        for line in launch(asked, watch):
+            err.print(line, highlight=False, markup=False)
+    context.invoke(top, run=run, best=1)
+    context.invoke(gallery, run=run, output=None, best=4)
+    _exit_by_progress(RunFolder(run))

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
+from fundiff.catalogue import Cascade, cascade
+
 SCHEMA_VERSION = 1
 
 
@@ -12,9 +14,9 @@ class RunConfig:
     """Everything besides the manifest that decides what a run draws, and how.
 
     Attributes:
-        stage_1: Hub id or folder of the first stage and the text encoder.
-        stage_2: Hub id or folder of the second stage.
-        judge: Hub id or folder of the CLIP-like model that scores.
+        model: `mini`, a hub id or a folder: what `fundiff.catalogue.cascade` is asked for.
+        stage_2: Hub id or folder of the second stage, if not the model's own.
+        judge: Hub id or folder of the CLIP-like model that scores, if not the model's own.
         revision: Git revision of the two stages on the hub, or None.
         seed: Of the run; a request's own seed goes before it.
         stage_1_lanes: Rows of stage I's batch. Another number gives other bits.
@@ -28,10 +30,10 @@ class RunConfig:
         schema_version: Of this file.
     """
 
-    stage_1: str
-    stage_2: str
-    judge: str
-    manifest_sha256: str
+    model: str
+    stage_2: str | None = None
+    judge: str | None = None
+    manifest_sha256: str = ""
     revision: str | None = None
     seed: int = 0
     stage_1_lanes: int = 16
@@ -42,6 +44,11 @@ class RunConfig:
     profile: str = ""
     code_version: str = ""
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def cascade(self) -> Cascade:
+        """Where the run's models come from."""
+        return cascade(self.model, self.stage_2, self.judge, self.revision)
 
     def to_json(self) -> dict[str, Any]:
         """Return what run.json holds."""

@@ -36,7 +36,7 @@ def encode_prompts(run: str) -> int:
     config = RunConfig.from_json(read_json(folder.run_json))
     device = choose_device(config.device)
     dtype = choose_dtype(config.dtype, device)
-    text = load_text_encoder(config.stage_1, device, dtype, config.revision)
+    text = load_text_encoder(config.cascade.stage_1, device, dtype, config.revision)
     embeddings = encode(prompts_of(folder.manifest), *text)
 
     folder.embeddings.mkdir(exist_ok=True)

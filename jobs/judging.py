@@ -45,7 +45,7 @@ def judge_pictures(
     """
     views = [view(name) for name in request.views]
     readings = [to_image(v.read(to_tensor(image))) for image in images for v in views]
-    image_embeds = judge.image_embeds(readings).unflatten(0, (len(images), len(views)))
+    image_embeds = judge.image_embeds(readings).view(len(images), len(views), -1)
     return [_judgement(request, embeds @ text_embeds.T, judge) for embeds in image_embeds]
 
 

@@ -12,7 +12,7 @@ from manifests.records import Request
 
 DECISIVE = (
     "manifest_sha256",
-    "stage_1",
+    "model",
     "stage_2",
     "judge",
     "revision",

@@ -1,21 +1,121 @@
-"""Prepares a run and hands its steps to SLURM, to local processes, or to this process.
+"""Hands a planned run to SLURM, to processes on this machine, or to this process.
 
-Whatever the cluster, the steps are the same three functions: encode the prompts, work the shards,
-build the index.
+Whatever the cluster, the steps are the same three functions of `jobs.steps`: encode the prompts,
+work the shards, build the index.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from jobs.planning import plan_shards
-from manifests.files import write_json
+from jobs import steps
+from manifests.files import read_json, write_json
 from manifests.layout import RunFolder
-from manifests.manifest import count_requests
 from manifests.plan import read_plan
+from manifests.progress import Progress, progress
 from slurm.arrays import ArraySlice, split
-from slurm.limits import read_limits
+from slurm.executors import run_local, sbatch_text, slurm_executor, submit, test_only
+from slurm.limits import ClusterLimits
 from slurm.profiles import Profile
 from slurm.tasks import Task
 
 ENCODE, WORK, INDEX = "jobs.steps:encode", "jobs.steps:work_shard", "jobs.steps:index"
+
+Watch = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What `submit` would do.
+
+    Attributes:
+        arrays: The arrays that the open shards are split into.
+        sbatch: The text of each submission.
+        verdicts: What `sbatch --test-only` says to each.
+    """
+
+    arrays: list[ArraySlice]
+    sbatch: list[str]
+    verdicts: list[str]
+
+
+def open_shards(folder: RunFolder) -> list[int]:
+    """Return the shards of the plan without a marker."""
+    planned = read_plan(folder.plan)
+    return [row.shard for row in planned if not folder.done(row.shard).is_file()]
+
+
+def run_inline(folder: RunFolder, watch: Watch) -> None:
+    """Run all steps in this process."""
+    steps.encode(str(folder.path))
+    watch(progress(folder))
+    for shard in open_shards(folder):
+        steps.work_shard(str(folder.path), shard)
+        watch(progress(folder))
+    steps.index(str(folder.path))
+
+
+def run_processes(folder: RunFolder, parallel: int, watch: Watch) -> list[str]:
+    """Run the steps in processes of this machine, at most `parallel` at once.
+
+    Returns:
+        What went wrong, one line per failed task; the others are done.
+    """
+    run = str(folder.path)
+
+    def tick(_: int) -> None:
+        watch(progress(folder))
+
+    errors = run_local([Task(ENCODE, run)], folder.slurm, 1, tick)
+    if not errors:
+        tasks = [Task(WORK, run, shard) for shard in open_shards(folder)]
+        errors = run_local(tasks, folder.slurm, parallel, tick)
+        steps.index(run)
+    return errors
+
+
+def submit_slurm(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> list[str]:
+    """Submit the steps as dependent SLURM jobs; return all job ids, in order.
+
+    What is to be submitted is written to the journal before, and the ids after each submission.
+    Prompts are encoded first; the shards follow in arrays no larger than the cluster allows; the
+    index is built when all of them have ended, however they did.
+
+    Raises:
+        SlurmError: If sbatch refuses, with its own words.
+        ValueError: If jobs of this run were submitted before and may still be under way.
+    """
+    run, shards = str(folder.path), open_shards(folder)
+    journal = folder.journal / "submitted.json"
+    entry = {"at": time.time(), "profile": profile.name, "shards": shards, "jobs": []}
+    write_json(journal, entry)
+
+    def send(name: str, tasks: Sequence[Task], dependency: str | None) -> list[str]:
+        executor = slurm_executor(profile, folder.slurm, name=name, dependency=dependency)
+        ids = submit(executor, tasks)
+        entry["jobs"] += ids
+        write_json(journal, entry)
+        return ids
+
+    (encoding,) = send("fundiff-encode", [Task(ENCODE, run)], None)
+    arrays = []
+    for part in split(len(shards), limits.max_array_size):
+        chosen = shards[part.offset : part.offset + part.count]
+        ids = send("fundiff", [Task(WORK, run, s) for s in chosen], f"afterok:{encoding}")
+        arrays.append(ids[0].split("_")[0])
+    send("fundiff-index", [Task(INDEX, run)], "afterany:" + ":".join(arrays))
+    return list(entry["jobs"])
+
+
+def dry_run(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> DryRun:
+    """Return what `submit_slurm` would submit, and what the cluster says to it."""
+    arrays = split(len(open_shards(folder)), limits.max_array_size)
+    counts = [("fundiff-encode", 1), *(("fundiff", a.count) for a in arrays), ("fundiff-index", 1)]
+    texts = [sbatch_text(profile, folder.slurm, name=name, count=n) for name, n in counts]
+    return DryRun(arrays, texts, [test_only(text) for text in texts])
+
+
+def submitted_jobs(folder: RunFolder) -> list[str]:
+    """Return the ids of the SLURM jobs that the run was last submitted as."""
+    journal = folder.journal / "submitted.json"
+    return list(read_json(journal)["jobs"]) if journal.is_file() else []

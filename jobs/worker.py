@@ -92,13 +92,14 @@ def work(run: str, shard: int, stopping: Callable[[], bool] = lambda: False) -> 
     dtype = choose_dtype(config.dtype, device)
     texts = {text for r in requests for text in (*r.full_prompts, r.negative_prompt)}
     embeddings = load_embeddings(folder, texts)
+    models = config.cascade
     studio = Studio(
-        load_stage(config.stage_1, device, dtype, config.revision),
-        load_stage(config.stage_2, device, dtype, config.revision),
+        load_stage(models.stage_1, device, dtype, models.revision),
+        load_stage(models.stage_2, device, dtype, models.revision),
         {text: embeds.to(device) for text, embeds in embeddings.items()},
         config.seed,
     )
-    return ShardRun(folder, shard, config, studio, load_judge(config.judge, device)).run(
+    return ShardRun(folder, shard, config, studio, load_judge(models.judge, device)).run(
         requests, stopping
     )
 
@@ -246,7 +247,7 @@ class ShardRun:
             error_message=str(known.error) if known.error else None,
             shard=self._shard,
             attempt=self._attempt,
-            model=f"{self._config.stage_1} {self._config.stage_2}",
+            model=self._config.model,
             code_version=code_version(),
         )
 

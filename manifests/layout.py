@@ -59,7 +59,7 @@ class RunFolder:
 
     @property
     def slurm(self) -> Path:
-        """submitit's folder: envelopes and logs."""
+        """Folder of submitit: envelopes and logs."""
         return self.path / "slurm"
 
     def shard(self, shard: int) -> Path:

@@ -14,7 +14,14 @@ from typing import Any
 import sentencepiece
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
-from transformers import T5Config, T5EncoderModel
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPModel,
+    CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+)
 
 WIDTH = 32
 CORPUS = [
@@ -27,7 +34,8 @@ CORPUS = [
 
 
 def write_tiny_if(root: Path) -> Path:
-    """Write stage-1/ and stage-2/ below root and return it."""
+    """Write stage-1/, stage-2/ and a judge/ below root and return it."""
+    write_tiny_judge(root / "judge")
     torch.manual_seed(0)
     for stage, size in (("stage-1", 8), ("stage-2", 32)):
         folder = root / stage
@@ -158,3 +166,33 @@ def _write_index(folder: Path, stage: str) -> None:
         parts["image_noising_scheduler"] = ["diffusers", "DDPMScheduler"]
     index = {"_class_name": name, "_diffusers_version": "0.17.0.dev0", **parts}
     (folder / "model_index.json").write_text(json.dumps(index, indent=2))
+
+
+def write_tiny_judge(folder: Path) -> Path:
+    """Write a random, tiny CLIPModel with tokenizer and image processor, and return its folder."""
+    torch.manual_seed(1)
+    letters = [chr(c) for c in range(33, 127)]
+    pieces = [
+        *letters,
+        *(f"{letter}</w>" for letter in letters),
+        "<|startoftext|>",
+        "<|endoftext|>",
+    ]
+    tokenizer = CLIPTokenizer(vocab={piece: i for i, piece in enumerate(pieces)}, merges=[])
+    tokenizer.save_pretrained(folder)
+    common = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
+    text = {
+        **common,
+        "vocab_size": len(pieces),
+        "max_position_embeddings": 32,
+        "num_attention_heads": 2,
+        "bos_token_id": len(pieces) - 2,
+        "eos_token_id": len(pieces) - 1,
+        "pad_token_id": len(pieces) - 1,
+    }
+    vision = {**common, "image_size": 16, "patch_size": 4, "num_attention_heads": 2}
+    config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
+    CLIPModel(config).save_pretrained(folder)
+    size = {"height": 16, "width": 16}
+    CLIPImageProcessorPil(size=size, crop_size=size).save_pretrained(folder)
+    return folder

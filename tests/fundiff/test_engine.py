@@ -87,14 +87,13 @@ def test_the_batch_has_one_shape_and_stays_full_while_there_is_work(stage):
 
     engine: Engine[int] = Engine(unet, 8)
     x = picture(1)
-    pending, done = list(range(12)), 0
-    while pending or not engine.idle:
-        while pending and engine.waiting < engine.lanes:
-            key = pending.pop()
-            engine.add(key, anagram(exact_canvas(3 + key % 5), [view("identity")], prompts(x)))
-        if pending:
-            assert engine.padded_lanes == 0
+    for key in range(12):
+        engine.add(key, anagram(exact_canvas(3 + key % 5), [view("identity")], prompts(x)))
+    done = 0
+    while not engine.idle:
+        padded, full = engine.padded_lanes, engine.fill()
         done += len(engine.step())
+        assert (engine.padded_lanes == padded) == full
     assert done == 12
     assert set(shapes) == {(8, 3, 16, 16)}
 

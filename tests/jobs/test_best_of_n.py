@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from jobs.best_of_n import Draw, Policy, Verdict, best_of_n
 
 
-def play(policy: Policy, scores: dict[int, list[float | None]]) -> tuple[list[Draw], list[Verdict]]:
+def play(
+    policy: Policy, scores: dict[int, list[float | None]]
+) -> tuple[list[Draw], list[Verdict]]:
     """Run a policy on candidates whose stage scores are known."""
     draws = []
     draw = next(policy)
