@@ -1,0 +1,421 @@
+"""Checks rows of a manifest's source: every problem of every row at once, and the requests."""
+
+import difflib
+import math
+import re
+import reprlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from manifests.images import picture_size, read_image, read_mask
+from manifests.records import KINDS, REDUCTIONS, Picture, Request, make_request
+
+if TYPE_CHECKING:
+    from manifests.sources import RawRow
+
+COLUMNS = (
+    "kind", "prompts", "views", "style", "negative_prompt", "image", "mask", "candidates", "want",
+    "accept", "max_candidates", "guidance_scale", "num_inference_steps", "stage_2_guidance_scale",
+    "stage_2_num_inference_steps", "noise_level", "reduction", "seed", "tags",
+)  # fmt: skip
+MAX_TOKENS = 77
+MAX_CANDIDATES = 100_000
+# Default, least and greatest value; a range of ints takes whole numbers only.
+RANGES: dict[str, tuple[Any, float, float]] = {
+    "guidance_scale": (7.0, 1.0, 100.0),
+    "num_inference_steps": (30, 1, 1000),
+    "stage_2_guidance_scale": (4.0, 1.0, 100.0),
+    "stage_2_num_inference_steps": (30, 1, 1000),
+    "noise_level": (50, 0, 999),
+    "accept": (None, -1.0, 1.0),
+    "seed": (None, 0, 2**63 - 1),
+}
+NUMBER_COLUMNS = ("candidates", "want", "max_candidates", *RANGES)
+LIST_COLUMNS = ("prompts", "views", "tags")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a source, where it stands and what to do; an error or a warning."""
+
+    line: int
+    column: str
+    value: str
+    message: str
+    remedy: str
+    severity: Literal["error", "warning"] = "error"
+
+
+def estimate_tokens(text: str) -> int:
+    """Return about how many tokens a prompt has: its words and punctuation, times 1.3."""
+    return math.ceil(1.3 * len(re.findall(r"\w+|[^\w\s]", text)))
+
+
+def check_rows(
+    rows: "Sequence[RawRow]",
+    *,
+    base: Path,
+    check_views: Callable[[str, tuple[str, ...]], str | None],
+    allow_outside: bool = False,
+    count_tokens: Callable[[str], int] = estimate_tokens,
+) -> "tuple[list[Request], list[Problem]]":
+    """Return the requests of all rows without errors, and all problems of all rows.
+
+    Args:
+        rows: What `read_source` returned; problems it met come out among the others.
+        base: The folder that image and mask paths are relative to.
+        check_views: Says what is wrong with the views of a kind, or None.
+        allow_outside: Whether pictures outside `base` may be read.
+        count_tokens: Number of tokens of a prompt; by default an estimate from its words.
+    """
+    requests: list[Request] = []
+    problems: list[Problem] = []
+    first_lines: dict[str, int] = {}
+    pictures = _Pictures(base, allow_outside)
+    for row in rows:
+        reader = _RowReader(row.line, row.fields, list(row.problems))
+        request = None
+        if row.fields or not row.problems:
+            request = _read_row(reader, check_views, pictures, count_tokens)
+        if request is not None and request.request_id in first_lines:
+            reader.error(
+                "",
+                request.prompts,
+                f"this row repeats line {first_lines[request.request_id]}",
+                "remove one of them, or give them different seeds",
+            )
+        problems += reader.problems
+        if request is not None and not reader.has_errors():
+            first_lines[request.request_id] = row.line
+            requests.append(request)
+    # A row expanded over several styles meets the same problem several times.
+    return requests, list(dict.fromkeys(problems))
+
+
+def shorten(value: object, width: int = 60) -> str:
+    """Return a value as one printable line of at most `width` characters."""
+    if isinstance(value, str):
+        text = value[: width + 1]
+    else:
+        short = reprlib.Repr()
+        short.maxlevel, short.maxstring, short.maxother = 3, width, width
+        try:
+            text = short.repr(value)
+        except ValueError:  # an int of more digits than Python writes
+            text = f"a very large {type(value).__name__}"
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Return a remedy: the choice most like `name`, or all of them."""
+    known = list(choices)
+    close = difflib.get_close_matches(shorten(name).lower(), known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}"
+
+
+def split_cell(cell: str) -> list[str]:
+    """Return the parts of a cell that `|` separates."""
+    return [part.strip() for part in cell.split("|")]
+
+
+@dataclass(slots=True)
+class _Pictures:
+    """Reads each picture of a source once, however many rows name it."""
+
+    base: Path
+    allow_outside: bool
+    images: dict[str, Picture | ValueError] = field(default_factory=dict)
+    masks: dict[tuple[str, tuple[int, int]], Picture | ValueError] = field(default_factory=dict)
+
+    def image(self, path: str) -> Picture | ValueError:
+        if path not in self.images:
+            try:
+                self.images[path] = read_image(Path(path), self.base, self.allow_outside)
+            except ValueError as error:
+                self.images[path] = error
+        return self.images[path]
+
+    def mask(self, path: str, size: tuple[int, int]) -> Picture | ValueError:
+        if (path, size) not in self.masks:
+            try:
+                mask = read_mask(Path(path), self.base, self.allow_outside, size)
+                self.masks[path, size] = mask
+            except ValueError as error:
+                self.masks[path, size] = error
+        return self.masks[path, size]
+
+
+@dataclass(slots=True)
+class _RowReader:
+    """Takes typed values out of a row's fields and notes what is wrong with them."""
+
+    line: int
+    fields: dict[str, Any]
+    problems: list[Problem]
+
+    def error(self, column: str, value: object, message: str, remedy: str) -> None:
+        self.problems.append(Problem(self.line, column, shorten(value), message, remedy))
+
+    def warn(self, column: str, value: object, message: str, remedy: str) -> None:
+        self.problems.append(
+            Problem(self.line, column, shorten(value), message, remedy, "warning")
+        )
+
+    def has_errors(self) -> bool:
+        return any(problem.severity == "error" for problem in self.problems)
+
+    def given(self, column: str) -> bool:
+        return self.fields.get(column) is not None
+
+    def text(self, column: str) -> str | None:
+        """Return a string, empty where the column is not given, None where it is wrong."""
+        value = self.fields.get(column)
+        if value is None:
+            return ""
+        return self._string(column, value, "write text")
+
+    def texts(self, column: str) -> tuple[str, ...] | None:
+        """Return strings from a list or a `|` cell; () where not given, None where wrong."""
+        value = self.fields.get(column)
+        if value is None:
+            return ()
+        if isinstance(value, str):
+            value = split_cell(value)
+        if not isinstance(value, list | tuple):
+            self.error(column, value, f"{column} must be a list of texts", "write ['...', '...']")
+            return None
+        found = [self._string(column, part, f"{column} must be a list of texts") for part in value]
+        strings = tuple(part for part in found if part is not None)
+        if len(strings) < len(found):
+            return None
+        if "" in strings:
+            index = strings.index("") + 1
+            self.error(
+                column,
+                " | ".join(strings),
+                f"entry {index} of {column} is empty",
+                "write or remove it",
+            )
+            return None
+        return strings
+
+    def number(self, column: str, default: Any, low: float, high: float) -> Any:
+        """Return a number within low..high, of low's type; the default if not given or wrong."""
+        value = self.fields.get(column)
+        if value is None:
+            return default
+        kind = "whole number" if isinstance(low, int) else "number"
+        remedy = f"write a {kind} from {low} to {high}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.error(
+                column, value, f"{column} must be a {kind}, not {type(value).__name__}", remedy
+            )
+            return default
+        if isinstance(value, float) and not math.isfinite(value):
+            self.error(column, value, f"{column} must be a finite number", remedy)
+            return default
+        if not low <= value <= high:
+            self.error(column, value, f"{column} is outside {low} to {high}", remedy)
+            return default
+        if isinstance(low, float):
+            return float(value)
+        # pandas writes whole numbers as 16.0 when a column has gaps; past 2**53 they are inexact.
+        if isinstance(value, float) and (not value.is_integer() or abs(value) > 2**53):
+            self.error(column, value, f"{column} must be a whole number", remedy)
+            return default
+        return int(value)
+
+    def _string(self, column: str, value: object, remedy: str) -> str | None:
+        if not isinstance(value, str):
+            got = type(value).__name__
+            self.error(column, value, f"{column} must be text, not {got}", remedy)
+            return None
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            self.error(column, value, f"{column} holds half a character", "type it again")
+            return None
+        return value.strip()
+
+
+def _read_row(
+    row: _RowReader,
+    check_views: Callable[[str, tuple[str, ...]], str | None],
+    pictures: _Pictures,
+    count_tokens: Callable[[str], int],
+) -> Request | None:
+    _refuse_unknown_columns(row)
+    kind = _read_kind(row)
+    prompts = _read_prompts(row, kind)
+    views = _read_views(row, kind, prompts, check_views)
+    style, negative_prompt = row.text("style"), row.text("negative_prompt")
+    tags = row.texts("tags")
+    _warn_of_long_prompts(row, style or "", prompts or (), negative_prompt or "", count_tokens)
+    fields = {
+        "kind": kind,
+        "prompts": prompts,
+        "views": views,
+        "style": style,
+        "negative_prompt": negative_prompt,
+        "tags": tags,
+        "reduction": _read_reduction(row, kind),
+        **_read_candidates(row),
+        **{column: row.number(column, *bounds) for column, bounds in RANGES.items()},
+        **_read_pictures(row, kind, pictures),
+    }
+    if row.has_errors():
+        return None
+    try:
+        return make_request(**fields)
+    except ValueError as error:
+        row.error("", prompts, str(error), "change the row")
+        return None
+
+
+def _refuse_unknown_columns(row: _RowReader) -> None:
+    for column in row.fields:
+        if column not in COLUMNS:
+            name = shorten(column)
+            row.error(name, column, f"column {name!r} is unknown", did_you_mean(name, COLUMNS))
+
+
+def _read_kind(row: _RowReader) -> str | None:
+    kind = row.text("kind")
+    if kind == "":
+        row.error("kind", "", "kind is missing", f"choose from {', '.join(KINDS)}")
+        return None
+    if kind is not None and kind not in KINDS:
+        row.error("kind", kind, f"kind {shorten(kind)!r} is unknown", did_you_mean(kind, KINDS))
+        return None
+    return kind
+
+
+def _read_prompts(row: _RowReader, kind: str | None) -> tuple[str, ...] | None:
+    prompts = row.texts("prompts")
+    if prompts is None:
+        return None
+    if not prompts:
+        row.error("prompts", "", "prompts are missing", "write them, with | between them in CSV")
+        return None
+    shown = " | ".join(prompts)
+    if kind == "inpaint" and len(prompts) != 1:
+        row.error("prompts", shown, f"inpaint takes 1 prompt, not {len(prompts)}", "write one")
+        return None
+    if kind in ("anagram", "hybrid") and len(prompts) < 2:
+        row.error("prompts", shown, f"{kind} needs 2 or more prompts, not 1", "add one after a |")
+        return None
+    return prompts
+
+
+def _read_views(
+    row: _RowReader,
+    kind: str | None,
+    prompts: tuple[str, ...] | None,
+    check_views: Callable[[str, tuple[str, ...]], str | None],
+) -> tuple[str, ...] | None:
+    views = row.texts("views")
+    if views is None or kind is None:
+        return None
+    if not views:
+        if prompts is None:
+            return None
+        views = default_views(kind, len(prompts))
+        if not views:
+            row.error(
+                "views", "", f"{kind} of {len(prompts)} prompts has no default views", "write them"
+            )
+            return None
+    shown = " | ".join(views)
+    if prompts is not None and len(views) != len(prompts):
+        message = f"{len(views)} views for {len(prompts)} prompts"
+        row.error("views", shown, message, "write one view for each prompt")
+    if fault := check_views(kind, views):
+        row.error("views", shown, fault, "change the views")
+    return views
+
+
+def default_views(kind: str, count: int) -> tuple[str, ...]:
+    """Return the views of `count` prompts that name none; () where there is no default."""
+    if kind == "inpaint":
+        return ("identity",)
+    if kind == "hybrid":
+        return ("low_pass:2", "high_pass:2") if count == 2 else ()
+    if count == 2:
+        return ("identity", "flip")
+    return ("identity", "rotate_90", "rotate_180", "rotate_270")[:count] if count <= 4 else ()
+
+
+def _read_reduction(row: _RowReader, kind: str | None) -> str | None:
+    reduction = row.text("reduction")
+    if reduction == "":
+        return "sum" if kind == "hybrid" else "mean"
+    if reduction is not None and reduction not in REDUCTIONS:
+        message = f"reduction {shorten(reduction)!r} is unknown"
+        row.error("reduction", reduction, message, did_you_mean(reduction, REDUCTIONS))
+    elif kind == "hybrid" and reduction != "sum":
+        message = "a hybrid's parts add up, so its reduction is sum"
+        row.error("reduction", reduction, message, "write sum or leave it out")
+    return reduction
+
+
+def _read_candidates(row: _RowReader) -> dict[str, int]:
+    candidates = row.number("candidates", 16, 1, MAX_CANDIDATES)
+    maximum = row.number("max_candidates", candidates, 1, MAX_CANDIDATES)
+    want = row.number("want", min(4, candidates), 1, MAX_CANDIDATES)
+    if row.given("max_candidates") and maximum < candidates:
+        message = f"max_candidates {maximum} is less than candidates {candidates}"
+        row.error("max_candidates", maximum, message, f"write {candidates} or more")
+    elif want > maximum:
+        message = f"want {want} is more than the {maximum} candidates there will be"
+        row.error("want", want, message, f"write {maximum} or less")
+    return {"candidates": candidates, "max_candidates": maximum, "want": want}
+
+
+def _read_pictures(
+    row: _RowReader, kind: str | None, pictures: _Pictures
+) -> dict[str, Picture | None]:
+    nothing: dict[str, Picture | None] = {"image": None, "mask": None}
+    paths = {column: row.text(column) for column in ("image", "mask")}
+    if kind is None or None in paths.values():
+        return nothing
+    for column, path in paths.items():
+        if kind == "inpaint" and not path:
+            row.error(column, "", f"inpaint needs {column}", "write the path of a picture file")
+        elif kind != "inpaint" and path:
+            row.error(column, path, f"{kind} takes no {column}", "remove it, or use inpaint")
+    if kind != "inpaint" or not paths["image"]:
+        return nothing
+    image = pictures.image(paths["image"])
+    if isinstance(image, ValueError):
+        row.error("image", paths["image"], *_message_and_remedy(image))
+        return nothing
+    if not paths["mask"]:
+        return nothing
+    mask = pictures.mask(paths["mask"], picture_size(image))
+    if isinstance(mask, ValueError):
+        row.error("mask", paths["mask"], *_message_and_remedy(mask))
+        return nothing
+    return {"image": image, "mask": mask}
+
+
+def _message_and_remedy(error: ValueError) -> tuple[str, str]:
+    """Return the two halves of a picture's error, which stand before and after its last `; `."""
+    message, _, remedy = str(error).rpartition("; ")
+    return message or remedy, remedy
+
+
+def _warn_of_long_prompts(
+    row: _RowReader,
+    style: str,
+    prompts: tuple[str, ...],
+    negative_prompt: str,
+    count_tokens: Callable[[str], int],
+) -> None:
+    texts = [("prompts", f"{style} {prompt}".strip()) for prompt in prompts]
+    for column, text in [*texts, ("negative_prompt", negative_prompt)]:
+        if text and (tokens := count_tokens(text)) > MAX_TOKENS:
+            message = f"about {tokens} tokens, of which the model reads the first {MAX_TOKENS}"
+            row.warn(column, text, message, "write it shorter")

@@ -1,0 +1,165 @@
+"""Reads input pictures and masks into PNG bytes that fit in a manifest.
+
+A picture file comes from outside: it may be missing, cut short, a bomb, or no picture at all.
+Each of these ends in a ValueError that says which.
+"""
+
+import io
+import struct
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from manifests.records import Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_PIXELS = 64_000_000
+# EPS and the like are left out: Pillow hands them to outside programs.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+
+
+def read_image(path: Path, base: Path, allow_outside: bool) -> Picture:
+    """Return the picture as RGB PNG bytes, turned as its EXIF says, transparent parts on white.
+
+    Args:
+        path: The file, absolute or relative to `base`.
+        base: The folder of the manifest's source.
+        allow_outside: Whether a file outside `base` (links followed) may be read.
+
+    Raises:
+        ValueError: If the file is missing, outside, too large, cut short or not a picture.
+    """
+    return Picture(bytes=_png_bytes(_open_rgb(path, base, allow_outside)), path=path.name)
+
+
+def read_mask(path: Path, base: Path, allow_outside: bool, size: tuple[int, int]) -> Picture:
+    """Return the mask as PNG bytes of one channel: 255 where to repaint, 0 where to keep.
+
+    White means repaint, the common convention of drawing programs. The library's `keep_mask` is
+    the opposite: 1 means keep. Grey is cut at 128; transparent counts as white.
+
+    Args:
+        path: The file, absolute or relative to `base`.
+        base: The folder of the manifest's source.
+        allow_outside: Whether a file outside `base` (links followed) may be read.
+        size: Width and height of the image, which the mask must share.
+
+    Raises:
+        ValueError: As `read_image`, or if the size differs or the mask is all black or all white.
+    """
+    grey = _open_rgb(path, base, allow_outside).convert("L")
+    if grey.size != tuple(size):
+        raise ValueError(
+            f"mask {path.name!r} is {grey.width}x{grey.height} but its image is "
+            f"{size[0]}x{size[1]}; draw the mask on the image's own size"
+        )
+    mask = grey.point([0] * 128 + [255] * 128)
+    darkest, lightest = mask.getextrema()
+    if darkest == lightest:
+        colour, effect = ("white", "keeps nothing") if darkest else ("black", "repaints nothing")
+        raise ValueError(
+            f"mask {path.name!r} is all {colour}, which {effect}; "
+            "paint white what to repaint and black what to keep"
+        )
+    return Picture(bytes=_png_bytes(mask), path=path.name)
+
+
+def picture_size(picture: Picture) -> tuple[int, int]:
+    """Return width and height in pixels, from the PNG header alone."""
+    width, height = struct.unpack(">II", picture.bytes[16:24])
+    return width, height
+
+
+def _open_rgb(path: Path, base: Path, allow_outside: bool) -> "Image.Image":
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    data = _read_bytes(path, base, allow_outside)
+    # Pillow's own warnings (bombs, damaged EXIF) are answered by the checks below.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+        except UnidentifiedImageError:
+            raise ValueError(
+                f"{path.name!r} is not a picture that can be read; use {', '.join(FORMATS)}"
+            ) from None
+        except Image.DecompressionBombError:
+            raise ValueError(_too_many_pixels(path)) from None
+        except Exception as error:  # Pillow's readers raise nearly anything on damaged files.
+            raise ValueError(f"{path.name!r} is damaged ({error}); save it again") from error
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(_too_many_pixels(path, image.size))
+        try:
+            image.load()
+            image = ImageOps.exif_transpose(image)
+            return _to_rgb(image)
+        except Exception as error:
+            raise ValueError(
+                f"{path.name!r} is truncated, damaged or of an unusual kind ({error}); "
+                "copy it again or save it as an 8-bit PNG"
+            ) from error
+
+
+def _too_many_pixels(path: Path, size: tuple[int, int] | None = None) -> str:
+    got = f"{size[0]}x{size[1]} pixels" if size else "a decompression bomb"
+    return f"{path.name!r} is {got}, too many; at most {MAX_PIXELS // 10**6} million are read"
+
+
+def _read_bytes(path: Path, base: Path, allow_outside: bool) -> bytes:
+    if "\0" in str(path):
+        raise ValueError(f"{str(path)!r} holds a NUL character; check the path")
+    try:
+        folder = base.resolve()
+        resolved = (folder / path).resolve()
+        if not allow_outside and not resolved.is_relative_to(folder):
+            raise ValueError(
+                f"{str(path)!r} is outside the folder {str(folder)!r}; "
+                "move it there or allow files from outside"
+            )
+        if not resolved.exists():
+            raise ValueError(f"{str(path)!r} does not exist in {str(folder)!r}; check the path")
+        if not resolved.is_file():
+            raise ValueError(f"{str(path)!r} is not a file; name a picture file")
+        with resolved.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, RuntimeError, UnicodeError) as error:
+        raise ValueError(f"{str(path)!r} cannot be read ({error}); check the path") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise ValueError(
+            f"{str(path)!r} is larger than {MAX_FILE_BYTES // 1024**2} MB; save it smaller"
+        )
+    return data
+
+
+def _to_rgb(image: "Image.Image") -> "Image.Image":
+    from PIL import Image
+
+    if image.mode == "F":
+        raise ValueError("it holds floating-point numbers, of unknown range")
+    if image.mode.startswith("I"):
+        return _sixteen_to_eight_bits(image).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+def _sixteen_to_eight_bits(image: "Image.Image") -> "Image.Image":
+    """Return the picture scaled from 0..65535 to 0..255; Pillow's own conversion would clip."""
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(image.convert("I")).clip(0, 65535)
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+
+
+def _png_bytes(image: "Image.Image") -> bytes:
+    # Otherwise Pillow writes the source's colour profile and transparency into the PNG.
+    image.info = {}
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
