@@ -39,14 +39,14 @@ def read_json(path: Path) -> Any:
 def publish(path: Path, data: Any) -> bool:
     """Write a JSON file unless it exists; return whether this call was the first to do so."""
     hidden = path.with_name(f".{path.name}.tmp-{uuid.uuid4().hex}")
-    hidden.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     try:
+        hidden.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
         _sync(hidden)
         path.hardlink_to(hidden)
     except FileExistsError:
         return False
     finally:
-        hidden.unlink()
+        hidden.unlink(missing_ok=True)
     _sync(path.parent)
     return True
 

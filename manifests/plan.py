@@ -16,6 +16,10 @@ class PlannedShard:
     start: int
     stop: int
 
+    def __post_init__(self) -> None:
+        if not (self.shard >= 0 and 0 <= self.start < self.stop):
+            raise ValueError(f"{self} has no rows; a shard is a range of at least one row")
+
 
 def write_plan(shards: Sequence[PlannedShard], path: Path) -> None:
     """Write a plan, whole or not at all."""

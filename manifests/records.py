@@ -1,14 +1,28 @@
 """One row of each table, as a frozen dataclass that checks itself."""
 
 import hashlib
+import io
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 KINDS = ("anagram", "hybrid", "inpaint")
 REDUCTIONS = ("mean", "sum", "alternate")
 STATUSES = ("accepted", "rejected", "failed")
+LIMITS: dict[str, tuple[float, float]] = {
+    "candidates": (1, 100_000),
+    "want": (1, 100_000),
+    "max_candidates": (1, 100_000),
+    "guidance_scale": (1, 100),
+    "num_inference_steps": (1, 1000),
+    "stage_2_guidance_scale": (1, 100),
+    "stage_2_num_inference_steps": (1, 1000),
+    "noise_level": (0, 999),
+    "seed": (0, 2**63 - 1),
+}
+"""Smallest and largest value of a request's numbers."""
+
 DRAWN = "drawn"
 """The status of a row in a draft: drawn, and waiting for a decision."""
 
@@ -26,7 +40,7 @@ class Request:
     """One row of the manifest: what is asked for.
 
     Attributes:
-        request_id: Hash of everything that decides the pictures; see `make_request`.
+        request_id: Hash of everything that decides the pictures; see `content_id`.
         kind: One of `KINDS`.
         prompts: One per view.
         views: How the picture is read with each prompt.
@@ -72,27 +86,46 @@ class Request:
     def __post_init__(self) -> None:
         _one_of("kind", self.kind, KINDS)
         _one_of("reduction", self.reduction, REDUCTIONS)
-        if len(self.prompts) != len(self.views) or not self.prompts:
-            raise ValueError(
-                f"request has {len(self.prompts)} prompts and {len(self.views)} views; "
-                "give one view per prompt"
-            )
-        if self.kind == "inpaint" and (self.image is None or self.mask is None):
-            raise ValueError("an inpaint request has no image or no mask; give both")
+        self._check_shape()
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name} is {value}; choose {low:g} to {high:g}")
+        if self.accept is not None and not math.isfinite(self.accept):
+            raise ValueError(f"accept is {self.accept}; give a finite number or leave it out")
         if self.max_candidates < self.candidates:
             raise ValueError(
                 f"max_candidates is {self.max_candidates}, below candidates {self.candidates}; "
                 "raise it or leave it out"
             )
-        for name, least in (("candidates", 1), ("want", 1), ("num_inference_steps", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
-        if not 0 <= self.noise_level <= 999:
-            raise ValueError(f"noise_level is {self.noise_level}; choose 0 to 999")
-        for name in ("guidance_scale", "stage_2_guidance_scale"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 1):
-                raise ValueError(f"{name} is {value}; it must be a number of at least 1 (1 = off)")
+
+    def _check_shape(self) -> None:
+        """Refuse prompts, views and pictures that do not go together in this kind."""
+        if len(self.prompts) != len(self.views):
+            raise ValueError(
+                f"request has {len(self.prompts)} prompts and {len(self.views)} views; "
+                "give one view per prompt"
+            )
+        if not all(prompt.strip() for prompt in self.prompts):
+            raise ValueError(f"prompts {self.prompts} hold an empty one; give each view words")
+        takes_pictures = self.kind == "inpaint"
+        if (takes_pictures and len(self.prompts) != 1) or (
+            not takes_pictures and len(self.prompts) < 2
+        ):
+            raise ValueError(
+                f"kind {self.kind} has {len(self.prompts)} prompts; "
+                f"give {'one' if takes_pictures else 'two or more'}"
+            )
+        for name in ("image", "mask"):
+            if (getattr(self, name) is not None) != takes_pictures:
+                raise ValueError(
+                    f"kind {self.kind} {'needs an' if takes_pictures else 'takes no'} {name}; "
+                    f"{'give one' if takes_pictures else 'leave it out'}"
+                )
+        if self.kind == "hybrid" and self.reduction != "sum":
+            raise ValueError(
+                f"reduction is {self.reduction!r}; a hybrid's components are summed, choose sum"
+            )
 
     @property
     def full_prompts(self) -> tuple[str, ...]:
@@ -100,25 +133,38 @@ class Request:
         return tuple(f"{self.style} {prompt}".strip() for prompt in self.prompts)
 
 
-def make_request(**fields: Any) -> Request:
-    """Return a request whose id is the hash of its content.
+def make_request(**content: Any) -> Request:
+    """Return a request whose id follows from its content; see `content_id`."""
+    nameless = Request(request_id="", **content)
+    return Request(request_id=content_id(nameless), **content)
 
-    The id covers what decides the pictures and their fate: not tags, and not file names.
+
+def content_id(request: Request) -> str:
+    """Return the hash of all that decides a request's pictures and their fate.
+
+    Tags and file names decide nothing. Pictures count by their pixels, so another PNG encoder
+    gives the same id.
     """
-    nameless = Request(request_id="", **fields)
     content: dict[str, Any] = {}
-    for name in Request.__dataclass_fields__:
-        value = getattr(nameless, name)
-        if name in ("request_id", "tags"):
+    for field in fields(Request):
+        value = getattr(request, field.name)
+        if field.name in ("request_id", "tags"):
             continue
         if isinstance(value, Picture):
-            value = hashlib.sha256(value.bytes).hexdigest()
-        content[name] = value
+            value = _pixel_hash(value)
+        elif isinstance(value, (int, float)):
+            value = float(value) if field.name != "seed" else value
+        content[field.name] = value
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return Request(
-        request_id=hashlib.sha256(canonical.encode()).hexdigest()[:16],
-        **fields,
-    )
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _pixel_hash(picture: Picture) -> str:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture.bytes)) as image:
+        header = f"{image.mode} {image.size} ".encode()
+        return hashlib.sha256(header + image.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +229,10 @@ class Candidate:
         _one_of("status", self.status, (*STATUSES, DRAWN))
         if self.candidate < 0:
             raise ValueError(f"candidate is {self.candidate}; it counts from 0")
+        if not -(2**63) <= self.seed < 2**63:
+            raise ValueError(f"seed is {self.seed}; it must fit into 64 bits with a sign")
+        if self.status == "failed" and self.error_type is None:
+            raise ValueError("a failed candidate has no error_type; say what ended it")
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

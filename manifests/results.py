@@ -70,7 +70,15 @@ def parts(folder: RunFolder, shard: int) -> list[Path]:
 def drafts(folder: RunFolder, shard: int) -> list[Path]:
     """Return a shard's drafts on disk, oldest first."""
     found = folder.shard(shard).glob("_draft-*.parquet")
-    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
+    return [path for _, path in sorted((_age(path), path) for path in found)]
+
+
+def _age(path: Path) -> int:
+    """Return when a file was written; 0 if another attempt has removed it meanwhile."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def drop_drafts(folder: RunFolder, shard: int) -> None:
@@ -93,20 +101,30 @@ def collect(folder: RunFolder, shard: int) -> tuple[tuple[PartFile, ...], set[Ke
     """Return the parts that hold a shard's rows, each row once, and the rows' keys.
 
     Attempts that ran side by side may have finished the same request: the part that comes first
-    by name counts, a later one that repeats any of its rows is left out.
+    by name counts, a later one that repeats any of its rows is left out. So is one that cannot be
+    read: its rows are missing from the keys, and are drawn again.
     """
     files: list[PartFile] = []
     keys: set[Key] = set()
     for path in parts(folder, shard):
-        table = read_table(path, RESULTS, ["request_id", "candidate"])
-        found = set(
-            zip(table["request_id"].to_pylist(), table["candidate"].to_pylist(), strict=True)
-        )
-        if found & keys:
+        try:
+            found = keys_of(path)
+        except (ValueError, OSError):
             continue
-        keys |= found
-        files.append(PartFile(path.name, table.num_rows, sha256_file(path)))
+        if keys.isdisjoint(found):
+            keys.update(found)
+            files.append(PartFile(path.name, len(found), sha256_file(path)))
     return tuple(files), keys
+
+
+def keys_of(path: Path) -> list[Key]:
+    """Return the request and candidate of every row of a part or draft.
+
+    Raises:
+        ValueError: If the file is no whole results file of this version.
+    """
+    table = read_table(path, RESULTS, ["request_id", "candidate"])
+    return list(zip(table["request_id"].to_pylist(), table["candidate"].to_pylist(), strict=True))
 
 
 def publish_marker(folder: RunFolder, marker: Marker) -> bool:
@@ -123,4 +141,5 @@ def read_marker(path: Path) -> Marker:
 
 def markers(folder: RunFolder) -> list[Marker]:
     """Return the markers of all finished shards, in order of shard."""
-    return [read_marker(path) for path in sorted(folder.markers.glob("shard-*.json"))]
+    found = (read_marker(path) for path in folder.markers.glob("shard-*.json"))
+    return sorted(found, key=lambda marker: marker.shard)

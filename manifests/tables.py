@@ -1,7 +1,8 @@
 """Records to Parquet and back: nothing is dropped, nothing is null that may not be."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from manifests.records import Picture
 from manifests.schemas import PICTURE, SCHEMA_VERSION
 
 ROW_GROUP_BYTES = 64 * 2**20
-"""Row groups of about this size, so that a viewer can read one picture without the file."""
+"""Bound on the pictures of a row group, so that one can be read without the whole file."""
 
 
 def write_table(records: Sequence[Any], schema: pa.Schema, path: Path) -> None:
@@ -22,24 +23,46 @@ def write_table(records: Sequence[Any], schema: pa.Schema, path: Path) -> None:
     Raises:
         ValueError: If a record's fields are not the schema's, or one that may not be null is.
     """
-    rows = [_row(record, schema) for record in records]
-    table = pa.Table.from_pylist(rows, schema=schema)
+    pictures = [f.name for f in schema if f.type == PICTURE]
+
+    def write(hidden: Path) -> None:
+        with pq.ParquetWriter(
+            hidden,
+            schema,
+            # A PNG does not shrink; plain and uncompressed, it is read without a copy.
+            compression={
+                name: "none" if name.removesuffix(".bytes") in pictures else "zstd"
+                for name in _leaves(schema)
+            },
+            use_dictionary=[f.name for f in schema if f.type == pa.string()],
+            write_page_index=True,
+        ) as writer:
+            for group in _row_groups(records, pictures):
+                writer.write_table(_to_table(group, schema))
+
+    write_whole(path, write)
+
+
+def _row_groups(records: Sequence[Any], pictures: list[str]) -> Iterator[Sequence[Any]]:
+    """Yield runs of records whose pictures stay below the bound, but for single ones above it."""
+    start = size = 0
+    for stop, record in enumerate(records):
+        found = (getattr(record, name) for name in pictures)
+        weight = sum(len(picture.bytes) for picture in found if picture)
+        if stop > start and size + weight > ROW_GROUP_BYTES:
+            yield records[start:stop]
+            start, size = stop, 0
+        size += weight
+    if start < len(records):
+        yield records[start:]
+
+
+def _to_table(records: Sequence[Any], schema: pa.Schema) -> pa.Table:
+    table = pa.Table.from_pylist([_row(record, schema) for record in records], schema=schema)
     for field in schema:
         if not field.nullable and table[field.name].null_count:
             raise ValueError(f"column {field.name!r} holds null, which its schema forbids")
-    pictures = [f"{f.name}.bytes" for f in schema if f.type == PICTURE]
-    group = max(1, min(len(rows), len(rows) * ROW_GROUP_BYTES // max(table.nbytes, 1)))
-    write_whole(
-        path,
-        lambda hidden: pq.write_table(
-            table,
-            hidden,
-            row_group_size=group,
-            compression={name: _codec(name, pictures) for name in _leaves(schema)},
-            use_dictionary=[f.name for f in schema if f.type == pa.string()],
-            write_page_index=True,
-        ),
-    )
+    return table
 
 
 def read_rows(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
@@ -48,8 +71,21 @@ def read_rows(path: Path, schema: pa.Schema, columns: Sequence[str] | None = Non
     Raises:
         ValueError: If it is no Parquet file, torn, another table, or of another schema version.
     """
-    with open_table(path, schema) as file:
+    with open_table(path, schema) as file, _named(path):
         return file.read(columns=None if columns is None else list(columns))
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say in one line which file could not be read."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(
+            f"{path} is no whole Parquet file: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def open_table(path: Path, schema: pa.Schema) -> pq.ParquetFile:
@@ -58,29 +94,34 @@ def open_table(path: Path, schema: pa.Schema) -> pq.ParquetFile:
     Raises:
         ValueError: If it is no Parquet file, torn, another table, or of another schema version.
     """
+    with _named(path):
+        file = pq.ParquetFile(path)
     try:
-        file = pq.ParquetFile(path, memory_map=True)
-    except (pa.ArrowInvalid, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise ValueError(
-            f"{path} is no whole Parquet file: {str(error).splitlines()[0]}"
-        ) from error
-    found = file.schema_arrow.metadata or {}
-    table = schema.metadata[b"fundiff_table"]
-    if found.get(b"fundiff_table") != table:
+        _require(file.schema_arrow, schema, path)
+    except ValueError:
         file.close()
+        raise
+    return file
+
+
+def _require(found: pa.Schema, schema: pa.Schema, path: Path) -> None:
+    """Refuse another table, another version, other columns."""
+    metadata = found.metadata or {}
+    table = schema.metadata[b"fundiff_table"]
+    if metadata.get(b"fundiff_table") != table:
         raise ValueError(
             f"{path} is not a fundiff {table.decode()}; make one with `fundiff manifest build`"
         )
-    version = found.get(b"schema_version", b"?").decode()
+    version = metadata.get(b"schema_version", b"?").decode(errors="replace")
     if version != SCHEMA_VERSION:
-        file.close()
         raise ValueError(
             f"{path} has schema_version {version}, this fundiff reads {SCHEMA_VERSION}; "
             "build it again"
         )
-    return file
+    if not found.equals(schema):
+        raise ValueError(
+            f"{path} has other columns than a fundiff {table.decode()}; build it again"
+        )
 
 
 def to_records(table: pa.Table, record: type[Any]) -> Iterable[Any]:
@@ -119,7 +160,3 @@ def _leaves(schema: pa.Schema) -> list[str]:
         else:
             names.append(field.name)
     return names
-
-
-def _codec(name: str, pictures: list[str]) -> str:
-    return "none" if name in pictures else "zstd"  # a PNG does not shrink
