@@ -171,7 +171,7 @@ def _csv_row(line: int, header: list[str], cells: list[str]) -> RawRow:
     for name, cell in zip(header, cells, strict=True):
         value = cell.strip()
         # A header's faults are named once, not in every row.
-        if value and name in COLUMNS and name not in fields:
+        if value and name in COLUMNS:
             fields[name] = _csv_value(name, value)
     return RawRow(line, fields)
 

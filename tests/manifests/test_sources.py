@@ -49,7 +49,7 @@ def test_what_is_no_number_stays_text_for_the_check(tmp_path, cell):
     assert row.fields["seed"] == cell
 
 
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_byte_order_mark_line_ends_and_blank_lines_change_nothing(tmp_path, newline):
     text = newline.join(["\ufeffkind,prompts", "anagram,a|b", "", ",", "hybrid,c|d", ""])
     assert read(tmp_path, "a.csv", text) == [
