@@ -1,0 +1,48 @@
+"""A tiny cascade and small runs for the jobs' tests."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.config import RunConfig
+from jobs.embeddings import encode_prompts
+from jobs.planning import plan_run
+from manifests.layout import RunFolder
+from manifests.records import Request
+from tests.manifests.rows import inpainting, request
+from tests.tiny_if import write_tiny_if
+
+
+@pytest.fixture(scope="session")
+def tiny_if(tmp_path_factory) -> Path:
+    """A folder with stage-1/, stage-2/ and judge/, random and tiny."""
+    return write_tiny_if(tmp_path_factory.mktemp("tiny-if"))
+
+
+SHORT = {"num_inference_steps": 4, "stage_2_num_inference_steps": 3}
+
+
+@pytest.fixture
+def requests() -> list[Request]:
+    """One request of every kind, small."""
+    few = {**SHORT, "candidates": 4, "want": 2, "max_candidates": 4}
+    return [
+        request(**few),
+        request(**few, kind="hybrid", views=("low_pass:8", "high_pass:8"), reduction="sum"),
+        inpainting(**few),
+        request(**few, views=("rotate_90", "negate"), seed=7, negative_prompt="blurry"),
+    ]
+
+
+@pytest.fixture
+def plan(tiny_if, tmp_path):
+    """Plan a run of these requests in a new folder, prompts encoded."""
+
+    def make(name: str, requests: list[Request], per_shard: int = 2, **settings) -> RunFolder:
+        folder = RunFolder(tmp_path / name)
+        config = RunConfig(model=str(tiny_if), stage_1_lanes=6, stage_2_lanes=4, **settings)
+        plan_run(requests, folder, config, per_shard)
+        encode_prompts(str(folder.path))
+        return folder
+
+    return make

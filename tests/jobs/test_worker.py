@@ -1,0 +1,206 @@
+"""A shard is worked to the same bits, however often it is stopped or killed."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from fundiff.pictures import keep_mask, square
+from jobs.recipes import open_picture
+from jobs.worker import work
+from manifests.index import build_index, same_rows
+from manifests.layout import RunFolder
+from manifests.results import drafts, markers, parts, read_rows
+from tests.jobs.conftest import SHORT
+from tests.manifests.rows import inpainting, png, request
+
+
+def rows(folder: RunFolder) -> dict:
+    """All rows that markers lead to, by key."""
+    paths = [folder.shard(m.shard) / file.name for m in markers(folder) for file in m.files]
+    listed = list(read_rows(paths))
+    keyed = {(row.request_id, row.candidate): row for row in listed}
+    assert len(keyed) == len(listed)
+    return keyed
+
+
+def same_pictures(a: dict, b: dict) -> bool:
+    """Whether two runs hold the same rows with the same pictures, to the bit."""
+    return a.keys() == b.keys() and all(
+        (a[k].status, a[k].score, a[k].similarities, a[k].image, a[k].stage_1_image)
+        == (b[k].status, b[k].score, b[k].similarities, b[k].image, b[k].stage_1_image)
+        for k in a
+    )
+
+
+@pytest.fixture
+def undisturbed(plan, requests):
+    """The run that nothing happens to."""
+    folder = plan("undisturbed", requests)
+    for shard in (0, 1):
+        assert work(str(folder.path), shard)
+    return folder
+
+
+def test_every_candidate_ends_as_one_row_with_its_pictures_scores_and_cost(undisturbed, requests):
+    """The best of stage I go on; the others say why not."""
+    keyed = rows(undisturbed)
+    assert keyed.keys() == {(r.request_id, c) for r in requests for c in range(4)}
+    views = {r.request_id: len(r.views) for r in requests}
+    for (request_id, _), row in keyed.items():
+        assert row.stage_1_image is not None
+        assert len(row.stage_1_similarities) == views[request_id] ** 2
+        assert row.status == ("accepted" if row.image else "rejected")
+        assert bool(row.reason) == (row.status == "rejected")
+        assert (row.stage_2_lanes > 0) == (row.stage == 2) == (row.image is not None)
+    for r in requests:
+        own = [keyed[r.request_id, c] for c in range(4)]
+        assert sum(row.status == "accepted" for row in own) == 2
+        worst = min(row.stage_1_score for row in own if row.stage == 2)
+        assert all(row.stage_1_score <= worst for row in own if row.stage == 1)
+    costs = {row.kind: row.stage_1_lanes for row in keyed.values() if row.kind != "anagram"}
+    assert costs == {"hybrid": 3 * 4, "inpaint": 2 * 4}
+
+
+def test_hybrids_have_a_near_and_a_far_score_and_others_have_none(undisturbed):
+    """The alignment of a hybrid is the worse of the two."""
+    for row in rows(undisturbed).values():
+        if row.kind == "hybrid":
+            assert row.alignment == min(row.near, row.far)
+        else:
+            assert row.near is None
+            assert row.far is None
+
+
+def test_an_inpainting_keeps_every_kept_pixel_in_both_stages(plan):
+    """In the 8-bit pictures as they are stored."""
+    image = Image.effect_noise((40, 32), 90).convert("RGB")
+    mask = Image.new("L", (40, 32), 0)
+    mask.paste(255, (12, 8, 24, 20))
+    buffers = [io.BytesIO(), io.BytesIO()]
+    image.save(buffers[0], format="PNG")
+    mask.save(buffers[1], format="PNG")
+    asked = inpainting(
+        **SHORT,
+        image=type(png(0))(buffers[0].getvalue()),
+        mask=type(png(0))(buffers[1].getvalue()),
+        candidates=2,
+        want=1,
+        max_candidates=2,
+    )
+    folder = plan("inpaint", [asked])
+    assert work(str(folder.path), 0)
+    for row in rows(folder).values():
+        for stored in (row.stage_1_image, row.image):
+            if stored is None:
+                continue
+            drawn = np.asarray(open_picture(stored))
+            size = drawn.shape[0]
+            original = np.asarray(square(image, size))
+            kept = keep_mask(mask, size)[0].numpy().astype(bool)
+            assert 0 < kept.sum() < kept.size
+            assert np.array_equal(drawn[kept], original[kept])
+            assert not np.array_equal(drawn[~kept], original[~kept])
+
+
+def test_a_worker_that_is_told_to_stop_anywhere_goes_on_to_the_same_bits(
+    plan, requests, undisturbed
+):
+    """Stopped after every few UNet calls; what was drawn is never drawn again."""
+    folder = plan("stopped", requests)
+    for shard in (0, 1):
+        for _ in range(100):
+            calls = iter(range(7))
+            before = len(drafts(folder, shard)) + len(parts(folder, shard))
+            if work(str(folder.path), shard, lambda calls=calls: next(calls, None) is None):
+                break
+            assert len(drafts(folder, shard)) + len(parts(folder, shard)) >= before
+        assert drafts(folder, shard) == []
+    assert same_pictures(rows(folder), rows(undisturbed))
+    for run in (folder, undisturbed):
+        build_index(run)
+    assert same_rows(folder.index, undisturbed.index)
+
+
+def test_a_worker_that_is_killed_loses_and_repeats_nothing_that_was_written(
+    plan, requests, undisturbed
+):
+    """A real process, killed with -9 as soon as it has written something new."""
+    folder = plan("killed", requests, flush_s=0.0)
+    code = "import sys; from jobs.worker import work; work(sys.argv[1], int(sys.argv[2]))"
+    kills = 0
+    for shard in (0, 1):
+        while not folder.done(shard).exists():
+            seen = set(folder.shard(shard).glob("*.parquet"))
+            process = subprocess.Popen(
+                [sys.executable, "-c", code, str(folder.path), str(shard)],
+                stderr=subprocess.DEVNULL,
+            )
+            deadline = time.monotonic() + 120
+            while process.poll() is None and time.monotonic() < deadline:
+                new = set(folder.shard(shard).glob("*.parquet")) - seen
+                if len(new) >= 2 and kills < 3:
+                    os.kill(process.pid, signal.SIGKILL)
+                    kills += 1
+                time.sleep(0.005)
+            process.wait()
+            drawn = [(r.request_id, r.candidate, r.stage) for r in read_rows(drafts(folder, shard))]
+            assert len(set(drawn)) == len(drawn)
+    assert kills == 3
+    assert same_pictures(rows(folder), rows(undisturbed))
+
+
+def test_what_cannot_be_drawn_becomes_failed_rows_and_the_rest_goes_on(plan, requests):
+    """A view that only the drawing knows to be wrong."""
+    bad = request(**SHORT, views=("identity", "no_such_view"), candidates=3, max_candidates=3)
+    folder = plan("bad", [bad, requests[0]])
+    assert work(str(folder.path), 0)
+    failed = [row for row in rows(folder).values() if row.request_id == bad.request_id]
+    assert [row.status for row in failed] == ["failed"] * 3
+    assert {row.error_type for row in failed} == {"ValueError"}
+    assert "choose from identity" in failed[0].error_message
+    others = [row for row in rows(folder).values() if row.request_id != bad.request_id]
+    assert {row.status for row in others} == {"accepted", "rejected"}
+
+
+def test_lanes_are_part_of_a_runs_identity(plan, requests, tiny_if):
+    """Another lane count would give other bits, so a run is not resumed with one."""
+    from dataclasses import replace
+
+    from jobs.config import RunConfig
+    from jobs.planning import plan_run
+    from manifests.files import read_json
+
+    folder = plan("run", requests)
+    config = RunConfig.from_json(read_json(folder.run_json))
+    plan_run(requests, folder, config, 2)
+    with pytest.raises(ValueError, match=r"stage_1_lanes 6, now it is 7; give another --run"):
+        plan_run(requests, folder, replace(config, stage_1_lanes=7), 2)
+    with pytest.raises(ValueError, match="manifest_sha256"):
+        plan_run(requests[:3], folder, config, 2)
+    with pytest.raises(ValueError, match="other shards"):
+        plan_run(requests, folder, config, 3)
+
+
+def test_a_second_attempt_at_a_finished_shard_changes_nothing(undisturbed):
+    """It returns at once."""
+    before = sorted(p.name for p in undisturbed.path.rglob("*"))
+    assert work(str(undisturbed.path), 0)
+    assert sorted(p.name for p in undisturbed.path.rglob("*")) == before
+
+
+def test_results_open_in_pandas_and_say_what_made_them(undisturbed):
+    """As any Parquet file."""
+    import pandas as pd
+
+    folder = undisturbed.shard(0)
+    frame = pd.read_parquet(folder, filters=[("status", "==", "accepted")])
+    assert len(frame) == 4
+    assert set(frame["code_version"]) == {pq.read_table(folder)["code_version"][0].as_py()}
