@@ -4,13 +4,14 @@ import difflib
 import math
 import re
 import reprlib
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from manifests.images import picture_size, read_image, read_mask
-from manifests.records import KINDS, REDUCTIONS, Picture, Request, make_request
+from manifests.records import KINDS, LIMITS, REDUCTIONS, Picture, Request, make_request
 
 if TYPE_CHECKING:
     from manifests.sources import RawRow
@@ -21,16 +22,15 @@ COLUMNS = (
     "stage_2_num_inference_steps", "noise_level", "reduction", "seed", "tags",
 )  # fmt: skip
 MAX_TOKENS = 77
-MAX_CANDIDATES = 100_000
 # Default, least and greatest value; a range of ints takes whole numbers only.
 RANGES: dict[str, tuple[Any, float, float]] = {
-    "guidance_scale": (7.0, 1.0, 100.0),
-    "num_inference_steps": (30, 1, 1000),
-    "stage_2_guidance_scale": (4.0, 1.0, 100.0),
-    "stage_2_num_inference_steps": (30, 1, 1000),
-    "noise_level": (50, 0, 999),
+    "guidance_scale": (7.0, *LIMITS["guidance_scale"]),
+    "num_inference_steps": (30, *LIMITS["num_inference_steps"]),
+    "stage_2_guidance_scale": (4.0, *LIMITS["stage_2_guidance_scale"]),
+    "stage_2_num_inference_steps": (30, *LIMITS["stage_2_num_inference_steps"]),
+    "noise_level": (50, *LIMITS["noise_level"]),
     "accept": (None, -1.0, 1.0),
-    "seed": (None, 0, 2**63 - 1),
+    "seed": (None, *LIMITS["seed"]),
 }
 NUMBER_COLUMNS = ("candidates", "want", "max_candidates", *RANGES)
 LIST_COLUMNS = ("prompts", "views", "tags")
@@ -187,7 +187,7 @@ class _RowReader:
         if not isinstance(value, list | tuple):
             self.error(column, value, f"{column} must be a list of texts", "write ['...', '...']")
             return None
-        found = [self._string(column, part, f"{column} must be a list of texts") for part in value]
+        found = [self._string(column, part, "put quotes around it") for part in value]
         strings = tuple(part for part in found if part is not None)
         if len(strings) < len(found):
             return None
@@ -237,6 +237,10 @@ class _RowReader:
             value.encode()
         except UnicodeEncodeError:
             self.error(column, value, f"{column} holds half a character", "type it again")
+            return None
+        # A terminal would obey them, and a tokenizer knows none.
+        if any(unicodedata.category(c) == "Cc" and not c.isspace() for c in value):
+            self.error(column, value, f"{column} holds a control character", "remove it")
             return None
         return value.strip()
 
@@ -362,9 +366,9 @@ def _read_reduction(row: _RowReader, kind: str | None) -> str | None:
 
 
 def _read_candidates(row: _RowReader) -> dict[str, int]:
-    candidates = row.number("candidates", 16, 1, MAX_CANDIDATES)
-    maximum = row.number("max_candidates", candidates, 1, MAX_CANDIDATES)
-    want = row.number("want", min(4, candidates), 1, MAX_CANDIDATES)
+    candidates = row.number("candidates", 16, *LIMITS["candidates"])
+    maximum = row.number("max_candidates", candidates, *LIMITS["max_candidates"])
+    want = row.number("want", min(4, candidates), *LIMITS["want"])
     if row.given("max_candidates") and maximum < candidates:
         message = f"max_candidates {maximum} is less than candidates {candidates}"
         row.error("max_candidates", maximum, message, f"write {candidates} or more")

@@ -32,8 +32,15 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Return what a JSON file holds.
+
+    Raises:
+        ValueError: If it holds no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no whole JSON file: {error}") from error
 
 
 def publish(path: Path, data: Any) -> bool:

@@ -97,8 +97,8 @@ def top(
         ) desc nulls last, request_id, rank
     """
     values = {
-        "index": str(folder.index),
-        "manifest": str(folder.manifest),
+        "index": _literal(folder.index),
+        "manifest": _literal(folder.manifest),
         "n": n,
         "kind": kind,
         "tag": tag,
@@ -111,6 +111,11 @@ def top(
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def _literal(path: Path) -> str:
+    """Return a path in which DuckDB sees no pattern: `a*b` would also read `axb`."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
+
+
 def load_pictures(folder: RunFolder, part: str, row: int) -> tuple[bytes | None, bytes | None]:
     """Return the PNG files of stage I and stage II that an index row points to.
 
@@ -120,14 +125,15 @@ def load_pictures(folder: RunFolder, part: str, row: int) -> tuple[bytes | None,
         row: Column `row` of the index.
     """
     with open_table(folder.path / part, RESULTS) as file:
+        start = 0
         for group in range(file.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if row < rows:
+            stop = start + file.metadata.row_group(group).num_rows
+            if start <= row < stop:
                 table = file.read_row_group(group, columns=["stage_1_image", "image"])
-                found = table.slice(row, 1).to_pylist()[0]
+                found = table.slice(row - start, 1).to_pylist()[0]
                 first, second = found["stage_1_image"], found["image"]
                 return first and first["bytes"], second and second["bytes"]
-            row -= rows
+            start = stop
     raise ValueError(f"{part} has no row {row}; the index is older than the results")
 
 

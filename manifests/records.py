@@ -14,14 +14,14 @@ LIMITS: dict[str, tuple[float, float]] = {
     "candidates": (1, 100_000),
     "want": (1, 100_000),
     "max_candidates": (1, 100_000),
-    "guidance_scale": (1, 100),
+    "guidance_scale": (1.0, 100.0),
     "num_inference_steps": (1, 1000),
-    "stage_2_guidance_scale": (1, 100),
+    "stage_2_guidance_scale": (1.0, 100.0),
     "stage_2_num_inference_steps": (1, 1000),
     "noise_level": (0, 999),
     "seed": (0, 2**63 - 1),
 }
-"""Smallest and largest value of a request's numbers."""
+"""Smallest and largest value of a request's numbers; ints where it takes whole numbers only."""
 
 DRAWN = "drawn"
 """The status of a row in a draft: drawn, and waiting for a decision."""

@@ -242,7 +242,11 @@ def _read_yaml(text: str) -> Iterator[RawRow]:
         message = f"not valid YAML: {error.problem or error.context}"
         yield _problem(line, "", "", message, "check indentation and quotes")
         return
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
+    # PyYAML lets these through where a tag and its text do not fit, as in `!!bool maybe`.
+    except (
+        yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
+        RecursionError,
+    ) as error:  # fmt: skip
         message = f"not YAML that can be read: {shorten(str(error))}"
         yield _problem(1, "", "", message, "write plain lists, texts and numbers")
         return

@@ -1,6 +1,7 @@
 """Rows for tests."""
 
 import io
+import random
 from typing import Any
 
 from PIL import Image
@@ -53,6 +54,15 @@ def png(level: int, name: str = "picture.png", side: int = 4) -> Picture:
     buffer = io.BytesIO()
     Image.new("RGB", (side, side), (level,) * 3).save(buffer, format="PNG")
     return Picture(buffer.getvalue(), name)
+
+
+def noise(size: int, seed: int) -> bytes:
+    """A PNG file of about this many bytes."""
+    side = round((size / 3) ** 0.5)
+    pixels = random.Random(seed).randbytes(side * side * 3)
+    buffer = io.BytesIO()
+    Image.frombytes("RGB", (side, side), pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def inpainting(**fields: Any) -> Request:

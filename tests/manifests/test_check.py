@@ -156,6 +156,8 @@ def test_a_number_written_in_two_ways_gives_one_id(value):
         ({"prompts": ["a", None]}, "prompts", "must be text, not NoneType"),
         ({"prompts": {"a": "b"}}, "prompts", "must be a list of texts"),
         ({"prompts": ["a", "\ud800"]}, "prompts", "half a character"),
+        ({"prompts": ["a", "\x1b[31mb"]}, "prompts", "control character"),
+        ({"style": "a\0b"}, "style", "control character"),
         ({"prompts": ["a"] * 5}, "views", "no default views"),
         ({"views": ["identity"]}, "views", "1 views for 2 prompts"),
         ({"style": True}, "style", "must be text, not bool"),

@@ -1,10 +1,12 @@
 """Records, schemas and Parquet files agree, and a file is whole or refused."""
 
 import dataclasses
+import io
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from manifests import schemas
 from manifests.manifest import (
@@ -15,8 +17,8 @@ from manifests.manifest import (
     write_manifest,
 )
 from manifests.plan import PlannedShard, read_plan, write_plan
-from manifests.records import Candidate, Request
-from tests.manifests.rows import inpainting, png, request
+from manifests.records import Candidate, Picture, Request
+from tests.manifests.rows import inpainting, noise, png, request
 
 TABLES = [schemas.MANIFEST, schemas.PLAN, schemas.RESULTS, schemas.INDEX]
 
@@ -183,6 +185,54 @@ def test_the_files_tell_hugging_face_datasets_which_columns_are_pictures():
         assert {n for n, f in features.items() if f == {"_type": "Image"}} == columns
 
 
+def test_no_row_group_holds_more_pictures_than_the_bound(tmp_path, monkeypatch):
+    """Wherever the large ones lie: the average of the table does not decide."""
+    monkeypatch.setattr("manifests.tables.ROW_GROUP_BYTES", 10_000)
+    rows = [request(seed=n) for n in range(50)]
+    rows += [inpainting(image=Picture(noise(3000, n), "x.png")) for n in range(10)]
+    write_manifest(rows, tmp_path / "m.parquet")
+    metadata = pq.read_metadata(tmp_path / "m.parquet")
+    with pq.ParquetFile(tmp_path / "m.parquet") as file:
+        for group in range(metadata.num_row_groups):
+            table = file.read_row_group(group, columns=["image", "mask"])
+            pictures = table["image"].to_pylist() + table["mask"].to_pylist()
+            assert sum(len(picture["bytes"]) for picture in pictures if picture) <= 10_000
+    assert metadata.num_row_groups <= 6
+    assert read_manifest(tmp_path / "m.parquet") == rows
+
+
+def test_a_torn_middle_is_refused_in_one_line(tmp_path):
+    """The footer is whole, the data is not."""
+    path = tmp_path / "m.parquet"
+    write_manifest([request()], path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + bytes(400) + whole[404:])
+    with pytest.raises(ValueError, match="no whole Parquet file") as error:
+        read_manifest(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_with_other_columns_is_refused(tmp_path):
+    """Of the right table and version, but made by other code."""
+    schema = schemas.PLAN.append(pa.field("priority", pa.int32()))
+    pq.write_table(schema.empty_table(), tmp_path / "plan.parquet")
+    with pytest.raises(ValueError, match="has other columns than a fundiff plan"):
+        read_plan(tmp_path / "plan.parquet")
+
+
+def test_another_png_encoder_gives_the_same_request():
+    """The id counts pixels, so a manifest built on another machine has the same ids."""
+    image = Image.new("RGB", (4, 4), "red")
+    encoded = []
+    for level in (0, 9):
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", compress_level=level)
+        encoded.append(buffer.getvalue())
+    assert encoded[0] != encoded[1]
+    ids = {inpainting(image=Picture(data)).request_id for data in encoded}
+    assert len(ids) == 1
+
+
 def test_picture_columns_are_stored_as_they_are(tmp_path):
     """A PNG does not shrink, so it is not compressed again; row groups stay readable."""
     write_manifest([inpainting()], tmp_path / "m.parquet")
@@ -193,3 +243,8 @@ def test_picture_columns_are_stored_as_they_are(tmp_path):
     }
     assert codecs["image.bytes"] == codecs["mask.bytes"] == "UNCOMPRESSED"
     assert codecs["prompts.list.element"] == "ZSTD"
+    pictures = [group.column(i) for i in range(group.num_columns)]
+    pictures = [column for column in pictures if column.path_in_schema.endswith(".bytes")]
+    assert len(pictures) == 2
+    assert all(set(column.encodings) == {"RLE", "PLAIN"} for column in pictures)
+    assert all(column.has_offset_index for column in pictures)
