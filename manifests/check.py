@@ -1,51 +1,18 @@
 """Checks rows of a manifest's source: every problem of every row at once, and the requests."""
 
-import difflib
 import math
 import re
-import reprlib
-import unicodedata
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
 
-from manifests.images import picture_size, read_image, read_mask
+from manifests.columns import COLUMNS, RANGES, RowReader
+from manifests.images import Pictures, picture_size
 from manifests.records import KINDS, LIMITS, REDUCTIONS, Picture, Request, make_request
+from manifests.rows import Problem, RawRow, did_you_mean, shorten
 
-if TYPE_CHECKING:
-    from manifests.sources import RawRow
+__all__ = ["MAX_TOKENS", "Problem", "check_rows", "default_views", "estimate_tokens"]
 
-COLUMNS = (
-    "kind", "prompts", "views", "style", "negative_prompt", "image", "mask", "candidates", "want",
-    "accept", "max_candidates", "guidance_scale", "num_inference_steps", "stage_2_guidance_scale",
-    "stage_2_num_inference_steps", "noise_level", "reduction", "seed", "tags",
-)  # fmt: skip
 MAX_TOKENS = 77
-# Default, least and greatest value; a range of ints takes whole numbers only.
-RANGES: dict[str, tuple[Any, float, float]] = {
-    "guidance_scale": (7.0, *LIMITS["guidance_scale"]),
-    "num_inference_steps": (30, *LIMITS["num_inference_steps"]),
-    "stage_2_guidance_scale": (4.0, *LIMITS["stage_2_guidance_scale"]),
-    "stage_2_num_inference_steps": (30, *LIMITS["stage_2_num_inference_steps"]),
-    "noise_level": (50, *LIMITS["noise_level"]),
-    "accept": (None, -1.0, 1.0),
-    "seed": (None, *LIMITS["seed"]),
-}
-NUMBER_COLUMNS = ("candidates", "want", "max_candidates", *RANGES)
-LIST_COLUMNS = ("prompts", "views", "tags")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong in a source, where it stands and what to do; an error or a warning."""
-
-    line: int
-    column: str
-    value: str
-    message: str
-    remedy: str
-    severity: Literal["error", "warning"] = "error"
 
 
 def estimate_tokens(text: str) -> int:
@@ -54,13 +21,13 @@ def estimate_tokens(text: str) -> int:
 
 
 def check_rows(
-    rows: "Sequence[RawRow]",
+    rows: Sequence[RawRow],
     *,
     base: Path,
     check_views: Callable[[str, tuple[str, ...]], str | None],
     allow_outside: bool = False,
     count_tokens: Callable[[str], int] = estimate_tokens,
-) -> "tuple[list[Request], list[Problem]]":
+) -> tuple[list[Request], list[Problem]]:
     """Return the requests of all rows without errors, and all problems of all rows.
 
     Args:
@@ -73,9 +40,9 @@ def check_rows(
     requests: list[Request] = []
     problems: list[Problem] = []
     first_lines: dict[str, int] = {}
-    pictures = _Pictures(base, allow_outside)
+    pictures = Pictures(base, allow_outside)
     for row in rows:
-        reader = _RowReader(row.line, row.fields, list(row.problems))
+        reader = RowReader(row.line, row.fields, list(row.problems))
         request = None
         if row.fields or not row.problems:
             request = _read_row(reader, check_views, pictures, count_tokens)
@@ -94,161 +61,10 @@ def check_rows(
     return requests, list(dict.fromkeys(problems))
 
 
-def shorten(value: object, width: int = 60) -> str:
-    """Return a value as one printable line of at most `width` characters."""
-    if isinstance(value, str):
-        text = value[: width + 1]
-    else:
-        short = reprlib.Repr()
-        short.maxlevel, short.maxstring, short.maxother = 3, width, width
-        try:
-            text = short.repr(value)
-        except ValueError:  # an int of more digits than Python writes
-            text = f"a very large {type(value).__name__}"
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """Return a remedy: the choice most like `name`, or all of them."""
-    known = list(choices)
-    close = difflib.get_close_matches(shorten(name).lower(), known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}"
-
-
-def split_cell(cell: str) -> list[str]:
-    """Return the parts of a cell that `|` separates."""
-    return [part.strip() for part in cell.split("|")]
-
-
-@dataclass(slots=True)
-class _Pictures:
-    """Reads each picture of a source once, however many rows name it."""
-
-    base: Path
-    allow_outside: bool
-    images: dict[str, Picture | ValueError] = field(default_factory=dict)
-    masks: dict[tuple[str, tuple[int, int]], Picture | ValueError] = field(default_factory=dict)
-
-    def image(self, path: str) -> Picture | ValueError:
-        if path not in self.images:
-            try:
-                self.images[path] = read_image(Path(path), self.base, self.allow_outside)
-            except ValueError as error:
-                self.images[path] = error
-        return self.images[path]
-
-    def mask(self, path: str, size: tuple[int, int]) -> Picture | ValueError:
-        if (path, size) not in self.masks:
-            try:
-                mask = read_mask(Path(path), self.base, self.allow_outside, size)
-                self.masks[path, size] = mask
-            except ValueError as error:
-                self.masks[path, size] = error
-        return self.masks[path, size]
-
-
-@dataclass(slots=True)
-class _RowReader:
-    """Takes typed values out of a row's fields and notes what is wrong with them."""
-
-    line: int
-    fields: dict[str, Any]
-    problems: list[Problem]
-
-    def error(self, column: str, value: object, message: str, remedy: str) -> None:
-        self.problems.append(Problem(self.line, column, shorten(value), message, remedy))
-
-    def warn(self, column: str, value: object, message: str, remedy: str) -> None:
-        self.problems.append(
-            Problem(self.line, column, shorten(value), message, remedy, "warning")
-        )
-
-    def has_errors(self) -> bool:
-        return any(problem.severity == "error" for problem in self.problems)
-
-    def given(self, column: str) -> bool:
-        return self.fields.get(column) is not None
-
-    def text(self, column: str) -> str | None:
-        """Return a string, empty where the column is not given, None where it is wrong."""
-        value = self.fields.get(column)
-        if value is None:
-            return ""
-        return self._string(column, value, "write text")
-
-    def texts(self, column: str) -> tuple[str, ...] | None:
-        """Return strings from a list or a `|` cell; () where not given, None where wrong."""
-        value = self.fields.get(column)
-        if value is None:
-            return ()
-        if isinstance(value, str):
-            value = split_cell(value)
-        if not isinstance(value, list | tuple):
-            self.error(column, value, f"{column} must be a list of texts", "write ['...', '...']")
-            return None
-        found = [self._string(column, part, "put quotes around it") for part in value]
-        strings = tuple(part for part in found if part is not None)
-        if len(strings) < len(found):
-            return None
-        if "" in strings:
-            index = strings.index("") + 1
-            self.error(
-                column,
-                " | ".join(strings),
-                f"entry {index} of {column} is empty",
-                "write or remove it",
-            )
-            return None
-        return strings
-
-    def number(self, column: str, default: Any, low: float, high: float) -> Any:
-        """Return a number within low..high, of low's type; the default if not given or wrong."""
-        value = self.fields.get(column)
-        if value is None:
-            return default
-        kind = "whole number" if isinstance(low, int) else "number"
-        remedy = f"write a {kind} from {low} to {high}"
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.error(
-                column, value, f"{column} must be a {kind}, not {type(value).__name__}", remedy
-            )
-            return default
-        if isinstance(value, float) and not math.isfinite(value):
-            self.error(column, value, f"{column} must be a finite number", remedy)
-            return default
-        if not low <= value <= high:
-            self.error(column, value, f"{column} is outside {low} to {high}", remedy)
-            return default
-        if isinstance(low, float):
-            return float(value)
-        # pandas writes whole numbers as 16.0 when a column has gaps; past 2**53 they are inexact.
-        if isinstance(value, float) and (not value.is_integer() or abs(value) > 2**53):
-            self.error(column, value, f"{column} must be a whole number", remedy)
-            return default
-        return int(value)
-
-    def _string(self, column: str, value: object, remedy: str) -> str | None:
-        if not isinstance(value, str):
-            got = type(value).__name__
-            self.error(column, value, f"{column} must be text, not {got}", remedy)
-            return None
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            self.error(column, value, f"{column} holds half a character", "type it again")
-            return None
-        # A terminal would obey them, and a tokenizer knows none.
-        if any(unicodedata.category(c) == "Cc" and not c.isspace() for c in value):
-            self.error(column, value, f"{column} holds a control character", "remove it")
-            return None
-        return value.strip()
-
-
 def _read_row(
-    row: _RowReader,
+    row: RowReader,
     check_views: Callable[[str, tuple[str, ...]], str | None],
-    pictures: _Pictures,
+    pictures: Pictures,
     count_tokens: Callable[[str], int],
 ) -> Request | None:
     _refuse_unknown_columns(row)
@@ -279,14 +95,14 @@ def _read_row(
         return None
 
 
-def _refuse_unknown_columns(row: _RowReader) -> None:
+def _refuse_unknown_columns(row: RowReader) -> None:
     for column in row.fields:
         if column not in COLUMNS:
             name = shorten(column)
             row.error(name, column, f"column {name!r} is unknown", did_you_mean(name, COLUMNS))
 
 
-def _read_kind(row: _RowReader) -> str | None:
+def _read_kind(row: RowReader) -> str | None:
     kind = row.text("kind")
     if kind == "":
         row.error("kind", "", "kind is missing", f"choose from {', '.join(KINDS)}")
@@ -297,7 +113,7 @@ def _read_kind(row: _RowReader) -> str | None:
     return kind
 
 
-def _read_prompts(row: _RowReader, kind: str | None) -> tuple[str, ...] | None:
+def _read_prompts(row: RowReader, kind: str | None) -> tuple[str, ...] | None:
     prompts = row.texts("prompts")
     if prompts is None:
         return None
@@ -315,7 +131,7 @@ def _read_prompts(row: _RowReader, kind: str | None) -> tuple[str, ...] | None:
 
 
 def _read_views(
-    row: _RowReader,
+    row: RowReader,
     kind: str | None,
     prompts: tuple[str, ...] | None,
     check_views: Callable[[str, tuple[str, ...]], str | None],
@@ -352,7 +168,7 @@ def default_views(kind: str, count: int) -> tuple[str, ...]:
     return ("identity", "rotate_90", "rotate_180", "rotate_270")[:count] if count <= 4 else ()
 
 
-def _read_reduction(row: _RowReader, kind: str | None) -> str | None:
+def _read_reduction(row: RowReader, kind: str | None) -> str | None:
     reduction = row.text("reduction")
     if reduction == "":
         return "sum" if kind == "hybrid" else "mean"
@@ -365,7 +181,7 @@ def _read_reduction(row: _RowReader, kind: str | None) -> str | None:
     return reduction
 
 
-def _read_candidates(row: _RowReader) -> dict[str, int]:
+def _read_candidates(row: RowReader) -> dict[str, int]:
     candidates = row.number("candidates", 16, *LIMITS["candidates"])
     maximum = row.number("max_candidates", candidates, *LIMITS["max_candidates"])
     want = row.number("want", min(4, candidates), *LIMITS["want"])
@@ -379,7 +195,7 @@ def _read_candidates(row: _RowReader) -> dict[str, int]:
 
 
 def _read_pictures(
-    row: _RowReader, kind: str | None, pictures: _Pictures
+    row: RowReader, kind: str | None, pictures: Pictures
 ) -> dict[str, Picture | None]:
     nothing: dict[str, Picture | None] = {"image": None, "mask": None}
     paths = {column: row.text(column) for column in ("image", "mask")}
@@ -412,7 +228,7 @@ def _message_and_remedy(error: ValueError) -> tuple[str, str]:
 
 
 def _warn_of_long_prompts(
-    row: _RowReader,
+    row: RowReader,
     style: str,
     prompts: tuple[str, ...],
     negative_prompt: str,

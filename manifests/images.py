@@ -7,6 +7,7 @@ Each of these ends in a ValueError that says which.
 import io
 import struct
 import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,35 @@ def read_mask(path: Path, base: Path, allow_outside: bool, size: tuple[int, int]
             "paint white what to repaint and black what to keep"
         )
     return Picture(bytes=_png_bytes(mask), path=path.name)
+
+
+@dataclass(slots=True)
+class Pictures:
+    """Reads each picture of a source once, however many rows name it."""
+
+    base: Path
+    allow_outside: bool
+    images: dict[str, Picture | ValueError] = field(default_factory=dict)
+    masks: dict[tuple[str, tuple[int, int]], Picture | ValueError] = field(default_factory=dict)
+
+    def image(self, path: str) -> Picture | ValueError:
+        """Return an image, or what is wrong with it."""
+        if path not in self.images:
+            try:
+                self.images[path] = read_image(Path(path), self.base, self.allow_outside)
+            except ValueError as error:
+                self.images[path] = error
+        return self.images[path]
+
+    def mask(self, path: str, size: tuple[int, int]) -> Picture | ValueError:
+        """Return the mask of an image of this size, or what is wrong with it."""
+        if (path, size) not in self.masks:
+            try:
+                mask = read_mask(Path(path), self.base, self.allow_outside, size)
+                self.masks[path, size] = mask
+            except ValueError as error:
+                self.masks[path, size] = error
+        return self.masks[path, size]
 
 
 def picture_size(picture: Picture) -> tuple[int, int]:

@@ -4,21 +4,14 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from manifests.check import (
-    COLUMNS,
-    LIST_COLUMNS,
-    NUMBER_COLUMNS,
-    Problem,
-    check_rows,
-    estimate_tokens,
-    shorten,
-)
+from manifests.check import check_rows, estimate_tokens
+from manifests.columns import COLUMNS, LIST_COLUMNS, NUMBER_COLUMNS
 from manifests.records import Request, make_request
-from manifests.sources import RawRow
+from manifests.rows import Problem, RawRow, shorten
 
 ANAGRAM = {"kind": "anagram", "prompts": ["a duck", "a rabbit"]}
 
@@ -293,6 +286,7 @@ likely = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(likely | st.dictionaries(st.text(), anything, max_size=5), max_size=4))
 def test_no_row_raises_and_each_gives_a_request_or_an_error(rows):
     requests, problems = check(*rows, base=Path("/nonexistent"))
@@ -300,6 +294,7 @@ def test_no_row_raises_and_each_gives_a_request_or_an_error(rows):
     assert len(requests) + len(failed) == len(rows)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.integers() | st.none() | st.tuples(st.text()), anything, max_size=2))
 def test_column_names_that_are_no_text_do_not_raise(fields):
     assert check({**ANAGRAM, **fields})[1] or not fields

@@ -4,11 +4,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.check import check_rows
-from manifests.sources import MAX_YAML_BYTES, RawRow, expand_styles, read_source
+from manifests.rows import RawRow
+from manifests.sources import MAX_YAML_BYTES, expand_styles, read_source
 
 
 def read(folder, name, content):
@@ -239,6 +240,7 @@ def test_no_styles_leave_the_rows_as_they_are():
     assert expand_styles(rows, []) == rows
 
 
+@settings(deadline=None)
 @given(
     st.one_of(st.binary(max_size=200), st.text("kindprompts|,:-[]{}\"'&*!<#\n 0a.", max_size=80)),
     st.sampled_from([".csv", ".jsonl", ".yaml"]),
