@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from jobs.config import RunConfig, code_version
+from jobs.config import code_version
 from manifests.layout import RunFolder
 from manifests.progress import Progress
 
@@ -25,6 +25,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 ERROR, USAGE, INCOMPLETE, FAILED_ROWS, PREFLIGHT = 1, 2, 3, 4, 5
 """Exit codes besides 0, which says that all is complete."""
+
+EXAMPLES = Path(__file__).with_name("examples")
 
 out, err = Console(), Console(stderr=True)
 
@@ -251,6 +253,7 @@ def top(run: Path, best: int, as_json: bool, **filters: Any) -> None:
         click.echo(json.dumps(rows))
         return
     table = Table("request", "prompts", "rank", "candidate", "score", "concealment", "status")
+    table.columns[0].no_wrap = True
     for row in rows:
         first = row["rank"] == 1
         table.add_row(
@@ -315,10 +318,9 @@ def profiles() -> None:
 @click.pass_context
 def demo(context: click.Context, run: Path, parallel: int) -> None:
     """Draw a few real illusions here and now with the embedded model, and show them."""
-    from jobs.demo import MANIFEST
     from jobs.launching import Launch, launch
 
-    asked = Launch(MANIFEST, run, "local", "mini", requests_per_shard=1, parallel=parallel)
+    asked = Launch(EXAMPLES / "demo.yaml", run, "local", "mini", requests_per_shard=1, parallel=parallel)
     with _watching() as watch:
         for line in launch(asked, watch):
             err.print(line, highlight=False, markup=False)

@@ -84,7 +84,7 @@ def launch(asked: Launch, watch: Watch) -> list[str]:
         return run_processes(folder, asked.parallel or 1, watch)
     assert limits is not None
     jobs = submit_slurm(folder, profile, limits)
-    return [f"submitted {len(jobs)} jobs, {jobs[0]} to {jobs[-1]}; see `fundiff status {asked.run}`"]
+    return [f"submitted {len(jobs)} tasks, {jobs[0]} to {jobs[-1]}: `fundiff status {asked.run}`"]
 
 
 def show_dry_run(out: Console, asked: Launch) -> None:

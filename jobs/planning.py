@@ -21,7 +21,7 @@ DECISIVE = (
     "stage_2_lanes",
     "dtype",
 )
-"""Settings that a picture or a decision depends on: a run is resumed with the same or not at all."""
+"""Settings that a picture or a decision depends on: a run goes on with the same or not at all."""
 
 
 def plan_shards(requests: int, requests_per_shard: int) -> list[PlannedShard]:

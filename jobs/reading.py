@@ -20,14 +20,12 @@ def read_requests_from(
     """
     if source.suffix == ".parquet":
         return read_manifest(source), []
-    rows, problems = read_source(source)
-    requests, found = check_rows(
-        expand_styles(rows, styles),
+    return check_rows(
+        expand_styles(read_source(source), styles),
         base=source.parent,
         check_views=check_views,
         allow_outside=allow_outside,
     )
-    return requests, [*problems, *found]
 
 
 def check_views(kind: str, names: tuple[str, ...]) -> str | None:
@@ -36,15 +34,16 @@ def check_views(kind: str, names: tuple[str, ...]) -> str | None:
         views = [view(name) for name in names]
     except ValueError as error:
         return str(error)
+    written = "|".join(names)
     components = [v.name for v in views if not v.is_orthogonal]
     if kind == "hybrid":
         sigmas = [name.partition(":")[::2] for name in names]
         if sorted(base for base, _ in sigmas) != ["high_pass", "low_pass"]:
-            return f"views {'|'.join(names)} do not add up to the whole; take low_pass:2|high_pass:2"
+            return f"views {written} do not add up to the whole; take low_pass:2|high_pass:2"
         if len({float(sigma) for _, sigma in sigmas}) > 1:
-            return f"views {'|'.join(names)} do not add up to the whole; give both the same sigma"
+            return f"views {written} do not add up to the whole; give both the same sigma"
     elif components:
         return f"view {components[0]!r} is one component of a picture; it belongs to kind hybrid"
     if kind == "inpaint" and names != ("identity",):
-        return f"views {'|'.join(names)} do not fit an inpainting; leave views out"
+        return f"views {written} do not fit an inpainting; leave views out"
     return None

@@ -17,8 +17,10 @@ from slurm.arrays import ArraySlice, split
 from slurm.executors import run_local, sbatch_text, slurm_executor, submit, test_only
 from slurm.limits import ClusterLimits
 from slurm.profiles import Profile
+from slurm.states import query
 from slurm.tasks import Task
 
+SUBMITTED = "submitted.json"
 ENCODE, WORK, INDEX = "jobs.steps:encode", "jobs.steps:work_shard", "jobs.steps:index"
 
 Watch = Callable[[Progress], None]
@@ -85,17 +87,26 @@ def submit_slurm(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> 
         SlurmError: If sbatch refuses, with its own words.
         ValueError: If jobs of this run were submitted before and may still be under way.
     """
-    run, shards = str(folder.path), open_shards(folder)
-    journal = folder.journal / "submitted.json"
-    entry = {"at": time.time(), "profile": profile.name, "shards": shards, "jobs": []}
-    write_json(journal, entry)
+    if waiting := [job.task_id for job in query(submitted_jobs(folder)) if job.open]:
+        raise ValueError(
+            f"{folder.path} still has {len(waiting)} tasks in SLURM ({waiting[0]} ...); "
+            "wait for them, or `scancel` them and submit again"
+        )
+    run, shards = str(folder.path.resolve()), open_shards(folder)
+    jobs: list[str] = []
+
+    def note() -> None:
+        entry = {"at": time.time(), "profile": profile.name, "shards": shards, "jobs": jobs}
+        write_json(folder.journal / SUBMITTED, entry)
 
     def send(name: str, tasks: Sequence[Task], dependency: str | None) -> list[str]:
         executor = slurm_executor(profile, folder.slurm, name=name, dependency=dependency)
         ids = submit(executor, tasks)
-        entry["jobs"] += ids
-        write_json(journal, entry)
+        jobs.extend(ids)
+        note()
         return ids
+
+    note()
 
     (encoding,) = send("fundiff-encode", [Task(ENCODE, run)], None)
     arrays = []
@@ -104,7 +115,7 @@ def submit_slurm(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> 
         ids = send("fundiff", [Task(WORK, run, s) for s in chosen], f"afterok:{encoding}")
         arrays.append(ids[0].split("_")[0])
     send("fundiff-index", [Task(INDEX, run)], "afterany:" + ":".join(arrays))
-    return list(entry["jobs"])
+    return jobs
 
 
 def dry_run(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> DryRun:
@@ -117,5 +128,5 @@ def dry_run(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> DryRu
 
 def submitted_jobs(folder: RunFolder) -> list[str]:
     """Return the ids of the SLURM jobs that the run was last submitted as."""
-    journal = folder.journal / "submitted.json"
+    journal = folder.journal / SUBMITTED
     return list(read_json(journal)["jobs"]) if journal.is_file() else []
