@@ -117,7 +117,8 @@ class Cluster:
     def __init__(self) -> None:
         self.folder = Path()
         self._database: subprocess.Popen[bytes] | None = None
-        self._started = False
+        self._owner: int | None = None
+        self._held: dict[str, float] = {}
 
     @property
     def conf(self) -> Path:
@@ -146,7 +147,7 @@ class Cluster:
         self._check_can_start()
         # Not $TMPDIR: a socket's path has 107 characters at most.
         self.folder = Path(tempfile.mkdtemp(prefix="fundiff-slurm-", dir="/tmp"))
-        self._started = True
+        self._owner = os.getpid()
         atexit.register(self.stop)
         try:
             self._write_configuration()
@@ -163,9 +164,9 @@ class Cluster:
 
     def stop(self) -> None:
         """Cancel all jobs, stop every daemon by its pid file, and remove the folder."""
-        if not self._started:
-            return
-        self._started = False
+        if self._owner != os.getpid():
+            return  # stopped already, or this is a fork that ends
+        self._owner = None
         atexit.unregister(self.stop)
         try:
             self._cancel_all()
@@ -255,12 +256,17 @@ class Cluster:
     def start_requeued(self) -> None:
         """Let jobs start that wait only because they were requeued, for whatever reason.
 
-        SLURM holds such a job back for two minutes, which cannot be configured.
+        SLURM holds such a job back for two minutes, which cannot be configured. Call this again
+        and again: it lets a job go that it has seen waiting for two seconds, because a node fails
+        a job that comes back in the very second in which it was revoked there.
         """
-        for row in self.squeue("--states=pending"):
-            if row["reason"] == "BeginTime":
+        now = time.monotonic()
+        waiting = [r["id"] for r in self.squeue("--states=pending") if r["reason"] == "BeginTime"]
+        self._held = {job: self._held.get(job, now) for job in waiting}
+        for job, since in self._held.items():
+            if now - since >= 2:
                 # It may have started or gone meanwhile.
-                self.run("scontrol", "update", f"JobId={row['id']}", "StartTime=now", check=False)
+                self.run("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)
 
     # Faults
 
@@ -394,11 +400,15 @@ class Cluster:
 
     def _start_accounting(self) -> None:
         """Start the database and slurmdbd, and tell them of the cluster."""
+        # In a shared one, a database that starts removes the temporary tables of the others.
+        temporary = self.folder / "database-tmp"
+        temporary.mkdir()
         self._daemon(
             "mariadb-install-db",
             "--no-defaults",
             "--user=root",
             f"--datadir={self.folder}/database",
+            f"--tmpdir={temporary}",
             "--skip-test-db",
             "--auth-root-authentication-method=socket",
             log="database.log",
@@ -408,6 +418,7 @@ class Cluster:
                 [
                     *("mariadbd", "--no-defaults", "--user=root", "--bind-address=127.0.0.1"),
                     f"--datadir={self.folder}/database",
+                    f"--tmpdir={temporary}",
                     f"--port={self._database_port}",
                     f"--socket={self.folder}/database.socket",
                     f"--pid-file={self.folder}/mariadbd.pid",
@@ -456,8 +467,8 @@ class Cluster:
                 check=False,
             )
         if done.returncode:
-            tail = "\n".join(path.read_text(errors="replace").splitlines()[-10:])
-            raise ClusterError(f"{command[0]} exited with {done.returncode}:\n{tail}")
+            head = "\n".join(path.read_text(errors="replace").splitlines()[:20])
+            raise ClusterError(f"{command[0]} exited with {done.returncode}:\n{head}")
 
     # The parts of stopping
 
