@@ -320,7 +320,8 @@ def demo(context: click.Context, run: Path, parallel: int) -> None:
     """Draw a few real illusions here and now with the embedded model, and show them."""
     from jobs.launching import Launch, launch
 
-    asked = Launch(EXAMPLES / "demo.yaml", run, "local", "mini", requests_per_shard=1, parallel=parallel)
+    example = EXAMPLES / "demo.yaml"
+    asked = Launch(example, run, "local", "mini", requests_per_shard=1, parallel=parallel)
     with _watching() as watch:
         for line in launch(asked, watch):
             err.print(line, highlight=False, markup=False)

@@ -93,7 +93,7 @@ def test_a_run_over_an_array_equals_the_run_in_one_process(slurm_cluster, plan, 
 
 
 def test_a_task_that_is_killed_and_requeued_changes_nothing(slurm_cluster, plan, inline):
-    """kill -9 in the middle of a shard, then scontrol requeue."""
+    """SIGKILL in the middle of a shard, then scontrol requeue."""
     folder = plan("killed", forty_requests(), 10, flush_s=0.0)
     jobs = submit_slurm(folder, PROFILE, read_limits())
     victim = next(job for job in jobs if "_" in job)

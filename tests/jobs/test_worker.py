@@ -151,7 +151,8 @@ def test_a_worker_that_is_killed_loses_and_repeats_nothing_that_was_written(
                     kills += 1
                 time.sleep(0.005)
             process.wait()
-            drawn = [(r.request_id, r.candidate, r.stage) for r in read_rows(drafts(folder, shard))]
+            saved = read_rows(drafts(folder, shard))
+            drawn = [(row.request_id, row.candidate, row.stage) for row in saved]
             assert len(set(drawn)) == len(drawn)
     assert kills == 3
     assert same_pictures(rows(folder), rows(undisturbed))
