@@ -194,6 +194,10 @@ def outside_jobs() -> Iterator[None]:
 
 def _parameters(profile: Profile, name: str, dependency: str | None) -> dict[str, Any]:
     """Return submitit's names for what a profile asks for."""
+    # submitit's own wckey cannot be unset, and is refused where wckeys are enforced.
+    more: dict[str, Any] = {"wckey": "", "requeue": True}
+    if dependency:
+        more["kill_on_invalid_dep"] = "yes"  # or the job would wait for ever
     parameters = {
         "job_name": name,
         "partition": profile.partition,
@@ -215,7 +219,6 @@ def _parameters(profile: Profile, name: str, dependency: str | None) -> dict[str
         "stderr_to_stdout": True,
         # From SLURM 22.05 on, srun does not inherit --cpus-per-task from sbatch.
         "srun_args": [f"--cpus-per-task={profile.cpus_per_task}"],
-        # submitit's own wckey cannot be unset, and is refused where wckeys are enforced.
-        "additional_parameters": {"wckey": "", "requeue": True},
+        "additional_parameters": more,
     }
     return {key: value for key, value in parameters.items() if value is not None}

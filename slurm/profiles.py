@@ -1,5 +1,6 @@
 """Profiles: named sets of SLURM resources, one TOML file each."""
 
+import math
 import os
 import tomllib
 from collections.abc import Sequence
@@ -55,7 +56,7 @@ class Profile:
         for key in ("gpus_per_task", "cpus_per_task", "mem_gb", "timeout_min", "signal_delay_s",
                     "array_parallelism", "lanes", "stage_2_lanes"):  # fmt: skip
             value = getattr(self, key)
-            if value is not None and value <= 0:
+            if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{key} is {value}; it must be more than 0")
         if self.max_num_timeout < 0:
             raise ValueError(f"max_num_timeout is {self.max_num_timeout}; it must be 0 or more")

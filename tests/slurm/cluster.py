@@ -156,7 +156,7 @@ class Cluster:
             self.start_controller()
             for name in NODES:
                 self.start_node(name)
-            self.wait_for(self._all_idle, 30, "both nodes to be idle")
+            self.wait_for(self.all_idle, 30, "both nodes to be idle")
         except BaseException:
             self.stop()
             raise
@@ -322,6 +322,8 @@ class Cluster:
                 self.run("squeue", "--all", check=False),
                 "--- sinfo",
                 self.run("sinfo", "--Node", "--long", check=False),
+                "--- sacct",
+                self.run("sacct", "--allusers", "--duplicates", check=False),
             ]
         for log in sorted([*self.folder.glob("slurm*.log"), *self.folder.glob("database.log")]):
             tail = log.read_text(errors="replace").splitlines()[-lines:]
@@ -446,7 +448,8 @@ class Cluster:
 
         self.wait_for(up, 30, f"{name} to answer")
 
-    def _all_idle(self) -> bool:
+    def all_idle(self) -> bool:
+        """Whether both nodes are up and no job is on them."""
         states = [node["state"] for node in self.sinfo().values()]
         return states == ["idle"] * len(NODES)
 
