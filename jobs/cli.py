@@ -62,7 +62,7 @@ def command(group: click.Group, name: str, example: str) -> Callable[[F], click.
             try:
                 return function(*args, **kwargs)
             except (ValueError, FileNotFoundError, PermissionError) as error:
-                err.print(f"fundiff: {error}", style="red", highlight=False, soft_wrap=True)
+                click.secho(f"fundiff: {error}", err=True, fg="red")
                 sys.exit(ERROR)
 
         epilog = f"\b\nExample:\n  {example}"
@@ -97,7 +97,7 @@ def manifest_build(
     requests, problems = read_requests_from(source, styles, allow_outside)
     _print_problems(source, problems)
     write_manifest(requests, output)
-    out.print(f"{output}: {len(requests)} requests", highlight=False)
+    click.echo(f"{output}: {len(requests)} requests")
 
 
 @command(manifest, "check", "fundiff manifest check pairs.csv")
@@ -110,7 +110,7 @@ def manifest_check(source: Path, styles: tuple[str, ...], allow_outside: bool) -
 
     requests, problems = read_requests_from(source, styles, allow_outside)
     _print_problems(source, problems)
-    out.print(f"{source}: {len(requests)} requests, no errors", highlight=False)
+    click.echo(f"{source}: {len(requests)} requests, no errors")
 
 
 def _print_problems(source: Path, problems: list[Any]) -> None:
@@ -118,15 +118,10 @@ def _print_problems(source: Path, problems: list[Any]) -> None:
     for problem in problems:
         where = f"{source}:{problem.line}" + (f": {problem.column}" if problem.column else "")
         got = f" (got {problem.value!r})" if problem.value else ""
-        err.print(
-            f"{problem.severity}: {where}: {problem.message}{got}; {problem.remedy}",
-            style="red" if problem.severity == "error" else "yellow",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        line = f"{problem.severity}: {where}: {problem.message}{got}; {problem.remedy}"
+        click.secho(line, err=True, fg="red" if problem.severity == "error" else "yellow")
     if errors := sum(problem.severity == "error" for problem in problems):
-        err.print(f"{source}: {errors} errors, nothing was written", highlight=False)
+        click.echo(f"{source}: {errors} errors, nothing was written", err=True)
         sys.exit(USAGE)
 
 
@@ -160,7 +155,7 @@ def submit(dry_run: bool, **options: Any) -> None:
     with _watching() as watch:
         said = launch(asked, watch)
     for line in said:
-        err.print(line, highlight=False, markup=False)
+        click.echo(line, err=True)
     if asked.cluster != "slurm":
         _exit_by_progress(RunFolder(asked.run))
 
@@ -227,7 +222,7 @@ def _print_state(run: Path, state: Any) -> None:
         table.add_row(f"jobs {name.lower()}", str(count))
     out.print(table)
     for note in state.notes:
-        out.print(note, highlight=False, markup=False)
+        click.echo(note)
 
 
 @command(main, "index", "fundiff index runs/night1")
@@ -236,7 +231,7 @@ def index(run: Path) -> None:
     """Build the scoring index over what is done so far."""
     from manifests.index import build_index
 
-    out.print(f"{run}: {build_index(RunFolder(run))} candidates in the index", highlight=False)
+    click.echo(f"{run}: {build_index(RunFolder(run))} candidates in the index")
 
 
 @command(main, "top", "fundiff top runs/night1 -n 1 --kind anagram")
@@ -283,7 +278,7 @@ def export(run: Path, output: Path, best: int, **filters: Any) -> None:
     from jobs.exporting import export_pictures
 
     count = export_pictures(RunFolder(run), output, best, **filters)
-    out.print(f"{output}: {count} pictures", highlight=False)
+    click.echo(f"{output}: {count} pictures")
 
 
 @command(main, "gallery", "fundiff gallery runs/night1 -o night1.html")
@@ -298,7 +293,7 @@ def gallery(run: Path, output: Path | None, best: int, **filters: Any) -> None:
 
     output = output or run / "gallery.html"
     count = write_gallery(RunFolder(run), output, best, **filters)
-    out.print(f"{output.resolve()}: {count} pictures", highlight=False, soft_wrap=True)
+    click.echo(f"{output.resolve()}: {count} pictures")
 
 
 @command(main, "profiles", "fundiff profiles")
@@ -307,7 +302,7 @@ def profiles() -> None:
     from slurm.profiles import list_profiles
 
     for name in list_profiles():
-        out.print(name, highlight=False)
+        click.echo(name)
 
 
 @command(main, "demo", "fundiff demo --run runs/demo")
@@ -324,7 +319,7 @@ def demo(context: click.Context, run: Path, parallel: int) -> None:
     asked = Launch(example, run, "local", "mini", requests_per_shard=1, parallel=parallel)
     with _watching() as watch:
         for line in launch(asked, watch):
-            err.print(line, highlight=False, markup=False)
+            click.echo(line, err=True)
     context.invoke(top, run=run, best=1)
     context.invoke(gallery, run=run, output=None, best=4)
     _exit_by_progress(RunFolder(run))

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from jobs.submitting import submitted_jobs
+from jobs.journal import submitted_jobs
 from manifests.layout import RunFolder
 from manifests.progress import Progress, progress
 from slurm.states import query

@@ -4,12 +4,11 @@ Whatever the cluster, the steps are the same three functions of `jobs.steps`: en
 work the shards, build the index.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jobs import steps
-from manifests.files import read_json, write_json
+from jobs.journal import Submission, submitted_jobs
 from manifests.layout import RunFolder
 from manifests.plan import read_plan
 from manifests.progress import Progress, progress
@@ -20,7 +19,6 @@ from slurm.profiles import Profile
 from slurm.states import query
 from slurm.tasks import Task
 
-SUBMITTED = "submitted.json"
 ENCODE, WORK, INDEX = "jobs.steps:encode", "jobs.steps:work_shard", "jobs.steps:index"
 
 Watch = Callable[[Progress], None]
@@ -93,20 +91,14 @@ def submit_slurm(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> 
             "wait for them, or `scancel` them and submit again"
         )
     run, shards = str(folder.path.resolve()), open_shards(folder)
-    jobs: list[str] = []
-
-    def note() -> None:
-        entry = {"at": time.time(), "profile": profile.name, "shards": shards, "jobs": jobs}
-        write_json(folder.journal / SUBMITTED, entry)
+    submission = Submission(folder, profile.name, shards)
+    submission.note()
 
     def send(name: str, tasks: Sequence[Task], dependency: str | None) -> list[str]:
         executor = slurm_executor(profile, folder.slurm, name=name, dependency=dependency)
         ids = submit(executor, tasks)
-        jobs.extend(ids)
-        note()
+        submission.note(*ids)
         return ids
-
-    note()
 
     (encoding,) = send("fundiff-encode", [Task(ENCODE, run)], None)
     arrays = []
@@ -115,7 +107,7 @@ def submit_slurm(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> 
         ids = send("fundiff", [Task(WORK, run, s) for s in chosen], f"afterok:{encoding}")
         arrays.append(ids[0].split("_")[0])
     send("fundiff-index", [Task(INDEX, run)], "afterany:" + ":".join(arrays))
-    return jobs
+    return submission.jobs
 
 
 def dry_run(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> DryRun:
@@ -124,9 +116,3 @@ def dry_run(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> DryRu
     counts = [("fundiff-encode", 1), *(("fundiff", a.count) for a in arrays), ("fundiff-index", 1)]
     texts = [sbatch_text(profile, folder.slurm, name=name, count=n) for name, n in counts]
     return DryRun(arrays, texts, [test_only(text) for text in texts])
-
-
-def submitted_jobs(folder: RunFolder) -> list[str]:
-    """Return the ids of the SLURM jobs that the run was last submitted as."""
-    journal = folder.journal / SUBMITTED
-    return list(read_json(journal)["jobs"]) if journal.is_file() else []

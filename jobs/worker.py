@@ -31,6 +31,7 @@ from manifests.plan import read_plan
 from manifests.records import Candidate, Request
 from manifests.results import (
     Marker,
+    PartFile,
     collect,
     drafts,
     drop_drafts,
@@ -126,7 +127,8 @@ class ShardRun:
 
     def run(self, requests: Sequence[Request], stopping: Callable[[], bool]) -> bool:
         """Draw what is not finished yet; return whether the shard is done."""
-        pending = deque(self._unfinished(requests))
+        _, finished = collect(self._folder, self._shard)
+        pending = deque(_unfinished(requests, finished))
         drawn = self._read_drafts()
         while not stopping():
             while pending and not self._engines[1].fill():
@@ -135,9 +137,10 @@ class ShardRun:
             engine = self._next_engine()
             if engine is None:
                 self._write()
-                pending.extend(self._unfinished(requests))
+                files, finished = collect(self._folder, self._shard)
+                pending.extend(_unfinished(requests, finished))
                 if not pending:
-                    self._finish()
+                    self._finish(files, len(finished))
                     return True
                 continue
             for ended in engine.step():
@@ -284,13 +287,12 @@ class ShardRun:
                 known.lanes[2] = row.stage_2_lanes
         return tries
 
-    def _unfinished(self, requests: Sequence[Request]) -> list[Request]:
-        """Return the requests without rows; a request's rows come all in one part."""
-        _, finished = collect(self._folder, self._shard)
-        return [r for r in requests if (r.request_id, 0) not in finished]
-
-    def _finish(self) -> None:
+    def _finish(self, files: tuple[PartFile, ...], candidates: int) -> None:
         """Publish the marker, unless another attempt was first, and clean up."""
-        files, finished = collect(self._folder, self._shard)
-        publish_marker(self._folder, Marker(self._shard, self._attempt, files, len(finished)))
+        publish_marker(self._folder, Marker(self._shard, self._attempt, files, candidates))
         drop_drafts(self._folder, self._shard)
+
+
+def _unfinished(requests: Sequence[Request], finished: set[Key]) -> list[Request]:
+    """Return the requests without rows; a request's rows come all in one part."""
+    return [request for request in requests if (request.request_id, 0) not in finished]

@@ -8,9 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from jobs.launching import Launch, launch
 from tests.slurm.cluster import Cluster, ClusterError
+from tests.tiny_if import write_tiny_if
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def tiny_if(tmp_path_factory) -> Path:
+    """A folder with stage-1/, stage-2/ and judge/ in IF's layout, random and tiny."""
+    return write_tiny_if(tmp_path_factory.mktemp("tiny-if"))
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory, tiny_if) -> Path:
+    """A finished run of tests/jobs/pairs.csv on the tiny cascade."""
+    run = tmp_path_factory.mktemp("small") / "run"
+    source = Path(__file__).parent / "jobs" / "pairs.csv"
+    launch(Launch(source, run, "inline", model=str(tiny_if)), lambda _: None)
+    return run
 
 
 @pytest.fixture(scope="session")

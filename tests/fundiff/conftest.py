@@ -1,17 +1,7 @@
 """A tiny cascade for the library's tests."""
 
-from pathlib import Path
-
 import pytest
 import torch
-
-from tests.tiny_if import write_tiny_if
-
-
-@pytest.fixture(scope="session")
-def tiny_if(tmp_path_factory) -> Path:
-    """A folder with stage-1/ and stage-2/ in DeepFloyd IF's layout, random and tiny."""
-    return write_tiny_if(tmp_path_factory.mktemp("tiny-if"))
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,5 @@
 """A tiny cascade and small runs for the jobs' tests."""
 
-from pathlib import Path
-
 import pytest
 
 from jobs.config import RunConfig
@@ -10,14 +8,6 @@ from jobs.planning import plan_run
 from manifests.layout import RunFolder
 from manifests.records import Request
 from tests.manifests.rows import inpainting, request
-from tests.tiny_if import write_tiny_if
-
-
-@pytest.fixture(scope="session")
-def tiny_if(tmp_path_factory) -> Path:
-    """A folder with stage-1/, stage-2/ and judge/, random and tiny."""
-    return write_tiny_if(tmp_path_factory.mktemp("tiny-if"))
-
 
 SHORT = {"num_inference_steps": 4, "stage_2_num_inference_steps": 3}
 

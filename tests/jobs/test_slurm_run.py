@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.submitting import open_shards, run_inline, submit_slurm, submitted_jobs
+from jobs.journal import submitted_jobs
+from jobs.submitting import open_shards, run_inline, submit_slurm
 from manifests.index import build_index, same_rows
 from manifests.layout import RunFolder
 from manifests.records import Request

@@ -1,0 +1,175 @@
+"""The command as a user types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from jobs.cli import main
+
+HERE = Path(__file__).parent
+
+
+def run(*words: object, code: int = 0) -> str:
+    """Run a command, expect an exit code, and return what it printed."""
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_a_manifest_goes_from_csv_to_a_finished_run(tmp_path, tiny_if):
+    """Build, submit in this process, look, export, show."""
+    manifest, folder = tmp_path / "pairs.parquet", tmp_path / "run"
+    assert "2 requests" in run("manifest", "build", HERE / "pairs.csv", "-o", manifest)
+    run("submit", manifest, "--run", folder, "--cluster", "inline", "--model", tiny_if)
+    state = json.loads(run("status", folder, "--json"))
+    assert state["progress"]["candidates"] == {"accepted": 2, "rejected": 4}
+    assert state["progress"]["unfinished"] == []
+    best = json.loads(run("top", folder, "-n", 1, "--json"))
+    assert [row["rank"] for row in best] == [1, 1]
+    assert {row["kind"] for row in best} == {"anagram", "hybrid"}
+    assert "2 pictures" in run("export", folder, "-o", tmp_path / "best", "-n", 1)
+    names = sorted(path.name for path in (tmp_path / "best").iterdir())
+    assert names == sorted(
+        f"{row['request_id']}-001-candidate-{row['candidate']:05d}.png" for row in best
+    )
+    for path in (tmp_path / "best").iterdir():
+        with Image.open(path) as picture:
+            assert picture.size == (32, 32)
+    assert "2 pictures" in run("gallery", folder, "-n", 1)
+    page = (folder / "gallery.html").read_text()
+    assert "the letter m" in page
+    assert page.count("data:image/png;base64,") == 2
+    assert "6 candidates in the index" in run("index", folder)
+
+
+def test_the_same_run_in_processes_has_the_same_index(tmp_path, tiny_if, small_run):
+    """--cluster local and --cluster inline differ in nothing that counts."""
+    from manifests.index import same_rows
+
+    run("submit", HERE / "pairs.csv", "--run", tmp_path / "run", "--cluster", "local", "--model",
+        tiny_if, "--parallel", 2, "--requests-per-shard", 1)  # fmt: skip
+    assert same_rows(tmp_path / "run" / "index.parquet", small_run / "index.parquet")
+
+
+def test_submitting_a_finished_run_again_draws_nothing(tiny_if, small_run):
+    """It says so with exit code 0 and leaves every file as it was."""
+    before = {path: path.stat().st_mtime_ns for path in (small_run / "results").rglob("*")}
+    run(
+        "submit", HERE / "pairs.csv", "--run", small_run, "--cluster", "inline", "--model", tiny_if
+    )
+    assert {path: path.stat().st_mtime_ns for path in (small_run / "results").rglob("*")} == before
+
+
+def test_submitting_another_manifest_into_a_run_is_refused(tmp_path, tiny_if, small_run):
+    """One line, exit code 1, nothing changed."""
+    other = tmp_path / "other.csv"
+    other.write_text("kind,prompts\nanagram,a|b\n")
+    said = run(
+        "submit", other, "--run", small_run, "--cluster", "inline", "--model", tiny_if, code=1
+    )
+    assert "is a run with manifest_sha256" in said
+    assert "give another --run" in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_every_bad_row_is_listed_at_once_and_nothing_is_written(tmp_path):
+    """With line, column, value and remedy; exit code 2."""
+    bad = tmp_path / "bad.csv"
+    bad.write_text(
+        "kind,prompts,views,candidates\n"
+        "anagram,only one,,\n"
+        "anagramm,a|b,,\n"
+        "anagram,a|b,identity|flp,\n"
+        "anagram,a|b,identity|low_pass:2,\n"
+        "hybrid,a|b,low_pass:2|high_pass:3,\n"
+        "anagram,a|b,,-3\n"
+    )
+    for words in (("check", bad), ("build", bad, "-o", tmp_path / "out.parquet")):
+        said = run("manifest", *words, code=2)
+        for line in range(2, 8):
+            assert f"bad.csv:{line}:" in said
+        assert "choose from identity, flip" in said
+        assert "belongs to kind hybrid" in said
+        assert "give both the same sigma" in said
+        assert "6 errors" in said
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_submit_refuses_a_source_with_bad_rows(tmp_path):
+    """Before a run folder is made."""
+    bad = tmp_path / "bad.csv"
+    bad.write_text("kind,prompts\nanagram,one\n")
+    said = run("submit", bad, "--run", tmp_path / "run", "--model", "mini", code=1)
+    assert "fundiff manifest check" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path):
+    """Shards without drawing."""
+    said = run("submit", HERE / "pairs.csv", "--run", tmp_path / "run", "--model", "mini",
+               "--requests-per-shard", 1, "--dry-run")  # fmt: skip
+    assert "2 requests in 2 shards" in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slurm
+def test_a_dry_run_on_slurm_shows_the_scripts_and_the_verdict(slurm_cluster, tmp_path):
+    """What sbatch would be sent, and what it says to it; nothing is queued."""
+    profile = tmp_path / "tiny.toml"
+    profile.write_text('partition = "gpu"\ngres = "gpu:1"\nmem_gb = 1\ntimeout_min = 30\n')
+    before = slurm_cluster.squeue()
+    said = run("submit", HERE / "pairs.csv", "--run", tmp_path / "run", "--model", "mini",
+               "--cluster", "slurm", "--profile", profile, "--requests-per-shard", 1,
+               "--dry-run")  # fmt: skip
+    assert "arrays of 2 tasks; MaxArraySize is 5" in said
+    assert "#SBATCH --array=0-1" in said
+    assert "#SBATCH --gres=gpu:1" in said
+    assert "to start at" in said
+    assert slurm_cluster.squeue() == before
+    profile.write_text('partition = "nowhere"\n')
+    said = run("submit", HERE / "pairs.csv", "--run", tmp_path / "run", "--model", "mini",
+               "--cluster", "slurm", "--profile", profile, "--dry-run")  # fmt: skip
+    assert "refused: " in said
+    assert "invalid partition" in said.lower()
+
+
+def test_a_run_without_an_index_says_what_to_type(tmp_path):
+    """`top` before `index`."""
+    assert "run `fundiff index" in run("top", tmp_path, code=1)
+
+
+def test_a_model_without_a_second_stage_is_refused_before_anything_is_written(tmp_path):
+    """With the models that are known."""
+    said = run("submit", HERE / "pairs.csv", "--run", tmp_path / "run", "--model", "who/knows",
+               code=1)  # fmt: skip
+    assert "--stage-2" in said
+    assert "DeepFloyd/IF-I-M-v1.0" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_task_that_fails_is_told_with_its_log_and_the_run_is_incomplete(tmp_path, tiny_if):
+    """A judge that is no judge: exit code 3, and the log's last words."""
+    said = run("submit", HERE / "pairs.csv", "--run", tmp_path / "run", "--cluster", "local",
+               "--model", tiny_if, "--judge", tiny_if / "stage-1" / "text_encoder",
+               code=3)  # fmt: skip
+    assert "choose a CLIP-like model" in said
+
+
+def test_every_command_ends_its_help_in_an_example():
+    """One that names the command itself."""
+    for path in _commands(main, ("fundiff",)):
+        said = run(*path[1:], "--help")
+        assert f"Example:\n    {' '.join(path)}" in said, path
+
+
+def _commands(group, path):
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, (*path, name))
+        else:
+            yield (*path, name)
