@@ -22,7 +22,7 @@ WARM_UP_STEPS = 100
 
 
 def autocast() -> torch.autocast:
-    """Return the context for a network in training: bfloat16 products, which pictures must not see."""
+    """Return the context for a network in training; pictures are drawn outside, in float32."""
     return torch.autocast("cpu", torch.bfloat16)
 
 

@@ -36,11 +36,11 @@ def train_stage_1(build: Path) -> None:
 
 
 def train_stage_2(build: Path) -> None:
-    """Train the 128-pixel UNet on one core."""
+    """Train the 128-pixel UNet on both cores."""
     torch.manual_seed(2)
     sampler = Sampler.over(masks.load(build / "masks.npz").of(held_out=False))
     task = StageTwo(sampler, text.Prompts.load(build))
-    loop.train(networks.stage_2(), task, loop.Plan(25, 1, build / "stage-2.pt"))
+    loop.train(networks.stage_2(), task, loop.Plan(17, 2, build / "stage-2.pt"))
 
 
 def train_judge(build: Path) -> None:
@@ -48,14 +48,14 @@ def train_judge(build: Path) -> None:
     torch.manual_seed(3)
     sampler = Sampler.over(masks.load(build / "masks.npz").of(held_out=False), READING_WEIGHTS)
     model = networks.judge(len(networks.judge_processor().tokenizer))
-    loop.train(model, Judging.of(sampler), loop.Plan(13, 1, build / "judge.pt"))
+    loop.train(model, Judging.of(sampler), loop.Plan(11, 1, build / "judge.pt"))
 
 
 def train_reader(build: Path) -> None:
     """Train the independent classifier on the held-out fonts."""
     torch.manual_seed(4)
     sampler = Sampler.over(masks.load(build / "masks.npz").of(held_out=True), READING_WEIGHTS)
-    plan = loop.Plan(11, 1, build / "reader.pt", learning_rate=2e-3)
+    plan = loop.Plan(9, 1, build / "reader.pt", learning_rate=2e-3)
     loop.train(networks.reader(), Reading(sampler), plan)
 
 
