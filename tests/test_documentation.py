@@ -1,0 +1,105 @@
+"""The documentation says what is so."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from jobs.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("fundiff/mini/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_resolves(page):
+    """Links to files and folders of the project."""
+    for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if "://" not in link:
+            assert (page.parent / link).exists(), link
+
+
+def commands(group: click.Group, path: str = "fundiff") -> dict[str, click.Command]:
+    """Every command by what one types."""
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found |= commands(command, f"{path} {name}")
+        else:
+            found[f"{path} {name}"] = command
+    return found
+
+
+def test_the_readme_lists_every_command_and_no_other():
+    """The table of commands."""
+    listed = re.findall(r"^\| `(fundiff [a-z ]+)` \|", (ROOT / "README.md").read_text(), re.M)
+    assert sorted(listed) == sorted(commands(main))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_line_that_is_shown_would_be_understood(page):
+    """Name and options exist; arguments are of the right number."""
+    known = commands(main)
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.S):
+        for line in block.splitlines():
+            words = line.split("#")[0].replace('"', "").split()
+            if not words or words[0] != "fundiff":
+                continue
+            name = " ".join(words[: 3 if words[1] == "manifest" else 2])
+            assert name in known, line
+            options = {opt for p in known[name].params for opt in p.opts}
+            used = {word for word in words if word.startswith("-")}
+            assert used <= options | {"--help"}, line
+
+
+def test_the_manifests_columns_are_documented_with_their_defaults():
+    """The table in docs/manifest.md is the schema's."""
+    from manifests.records import Request
+    from manifests.schemas import MANIFEST
+
+    page = (ROOT / "docs" / "manifest.md").read_text()
+    table = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", page, re.M))
+    assert list(table) == [name for name in MANIFEST.names if name != "request_id"]
+    fields = Request.__dataclass_fields__
+    for name, said in table.items():
+        if said.strip("`").replace(".", "").isdigit():
+            assert float(said.strip("`")) == fields[name].default, name
+
+
+def test_the_files_in_the_readme_exist():
+    """The tree, one comment per file."""
+    readme = (ROOT / "README.md").read_text()
+    tree = readme.split("## The files")[1].split("```")[1]
+    folder = ""
+    for line in tree.strip().splitlines():
+        if not line.startswith(" "):
+            folder = line.split()[0]
+        for name in re.findall(r"[\w]+\.py|[\w/]+/(?=\s)", line):
+            path = name if name == folder else f"{folder}{name}"
+            assert (ROOT / path).exists(), path
+
+
+def test_the_example_profile_of_the_readme_is_valid(tmp_path):
+    """As it stands there."""
+    from slurm.profiles import load_profile
+
+    text = re.search(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert text is not None
+    path = tmp_path / "night.toml"
+    path.write_text(re.sub(r"^   ", "", text.group(1), flags=re.M))
+    assert load_profile(str(path)).gres == "gpu:a100:1"
+
+
+def test_the_example_sources_of_the_documentation_are_valid(tmp_path):
+    """The CSV of the README and the YAML of the manifest's page."""
+    from jobs.reading import read_requests_from
+
+    for page, language, count in (("README.md", "csv", 2), ("docs/manifest.md", "yaml", 5)):
+        text = re.search(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.S)
+        assert text is not None
+        source = tmp_path / f"source.{language}"
+        source.write_text(re.sub(r"^   ", "", text.group(1), flags=re.M))
+        requests, problems = read_requests_from(source)
+        assert problems == []
+        assert len(requests) == count
