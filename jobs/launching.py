@@ -114,7 +114,8 @@ def _plan(asked: Launch, profile: Profile) -> RunFolder:
         )
     if not requests:
         raise ValueError(f"{asked.manifest} holds no requests; there is nothing to draw")
-    lanes, stage_2_lanes = GPU_LANES if profile.gpus_per_task or profile.gres else CPU_LANES
+    on_gpu = bool(profile.gpus_per_task) or "gpu" in (profile.gres or "")
+    lanes, stage_2_lanes = GPU_LANES if on_gpu else CPU_LANES
     config = RunConfig(
         model=_absolute(asked.model),
         stage_2=asked.stage_2 and _absolute(asked.stage_2),
@@ -124,7 +125,7 @@ def _plan(asked: Launch, profile: Profile) -> RunFolder:
         stage_1_lanes=asked.lanes or profile.lanes or lanes,
         stage_2_lanes=asked.stage_2_lanes or profile.stage_2_lanes or stage_2_lanes,
         dtype=asked.dtype or profile.dtype,
-        device=asked.device,
+        device=asked.device or ("cuda" if on_gpu else None),  # a GPU that is missing must show
         profile=profile.name,
         code_version=code_version(),
     )
