@@ -112,7 +112,12 @@ def test_a_task_that_is_killed_and_requeued_changes_nothing(slurm_cluster, plan,
     )
     assert not folder.done(0).exists()
     slurm_cluster.requeue(victim)
-    slurm_cluster.wait_for(folder.done(0).exists, TIMEOUT_S, "the requeued shard")
+
+    def done_again() -> bool:
+        slurm_cluster.start_requeued()
+        return folder.done(0).exists()
+
+    slurm_cluster.wait_for(done_again, TIMEOUT_S, "the requeued shard")
     wait_until_over(slurm_cluster, folder)
 
     marker = markers(folder)[0]
