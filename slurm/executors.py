@@ -121,7 +121,12 @@ def run_local(
     Returns:
         One text per failed call: what went wrong, where the log is, and its tail. A failed call
         does not stop the others.
+
+    Raises:
+        ValueError: If `parallel` is less than 1.
     """
+    if parallel < 1:
+        raise ValueError(f"parallel is {parallel}; it must be 1 or more")
     folder.mkdir(parents=True, exist_ok=True)
     executor = LocalExecutor(tempfile.mkdtemp(prefix="local-", dir=folder))
     executor.update_parameters(timeout_min=WEEK_MIN, stderr_to_stdout=True)

@@ -13,7 +13,8 @@ class ClusterLimits:
     """The part of SLURM's configuration that decides how a run is submitted.
 
     Attributes:
-        max_array_size: One more than the largest index of an array.
+        max_array_size: Tasks of an array, and one more than its largest index: MaxArraySize, or
+            less where `max_array_tasks` says so.
         max_job_count: Jobs the controller holds at once, of all users together.
         version: Of SLURM, such as `22.05.8`.
         preempt_send_user_signal: Whether a preempted task is sent USR2 and so can stop cleanly.
@@ -41,8 +42,10 @@ def parse_limits(text: str) -> ClusterLimits:
         found = re.match(r"\d+", config.get(name, ""))
         return int(found.group()) if found else default
 
+    tasks = re.search(r"max_array_tasks=(\d+)", config.get("SchedulerParameters", ""))
+    max_array_size = number("MaxArraySize", 1001)
     return ClusterLimits(
-        max_array_size=number("MaxArraySize", 1001),
+        max_array_size=min(max_array_size, int(tasks[1])) if tasks else max_array_size,
         max_job_count=number("MaxJobCount", UNLIMITED),
         version=config.get("SLURM_VERSION", ""),
         preempt_send_user_signal="preempt_send_user_signal"

@@ -37,6 +37,7 @@ def test_a_recorded_configuration_is_understood():
             True,
         ),
         ("MaxArraySize            = 1001", "max_array_size", 1001),
+        ("SchedulerParameters     = a=1,max_array_tasks=500", "max_array_size", 500),
         ("MaxJobCount             = UNLIMITED", "max_job_count", UNLIMITED),
         ("KillWait                = 30 sec", "kill_wait_s", 30),
     ],

@@ -94,6 +94,12 @@ def test_a_task_that_was_told_to_stop_runs_again(tmp_path):
     assert (tmp_path / "first-0").exists()
 
 
+def test_no_process_at_all_is_refused(tmp_path):
+    """It would wait for ever."""
+    with pytest.raises(ValueError, match="parallel is 0; it must be 1 or more"):
+        run_local(tasks("overlap", tmp_path, 1), tmp_path / "slurm", 0)
+
+
 @pytest.mark.parametrize(("value", "gpus"), [("", []), ("0,2", ["0", "2"])])
 def test_a_restriction_to_some_gpus_is_kept(monkeypatch, value, gpus):
     """What the user's shell or job allows is all there is."""

@@ -99,6 +99,18 @@ def test_shards_whose_first_step_failed_do_not_wait_for_ever(cluster, send):
     assert states == {failing: "FAILED", **dict.fromkeys(shards, "CANCELLED")}
 
 
+def test_a_launcher_that_runs_in_a_job_submits_jobs_of_their_own(cluster, send, tmp_path):
+    """The inner job asks for no GPU and gets none, though the outer one has one."""
+    (outer,) = send("launch")
+    assert wait_until_over(cluster, [outer]) == {outer: "COMPLETED"}
+    inner = (tmp_path / "launched").read_text()
+    assert wait_until_over(cluster, [inner]) == {inner: "COMPLETED"}
+    assert (tmp_path / "encoded").exists()
+    resources = {job: cluster.run("scontrol", "show", "job", job) for job in (outer, inner)}
+    assert "gres/gpu=1" in resources[outer]
+    assert "gres/gpu" not in resources[inner]
+
+
 def kill_then_requeue(cluster: Cluster, job: str, process: int) -> None:
     os.kill(process, signal.SIGKILL)
     cluster.wait_for(lambda: query([job])[0].state == "FAILED", 30, "the killed task to fail")

@@ -50,6 +50,17 @@ def index(run: str) -> None:
     (Path(run) / "index").write_text("\n".join(names))
 
 
+def launch(run: str) -> None:
+    """Submit the first step, as a launcher that itself runs in a job does."""
+    from slurm.executors import slurm_executor, submit
+    from slurm.profiles import Profile
+    from slurm.tasks import Task
+
+    executor = slurm_executor(Profile("small", mem_gb=0.25), Path(run) / "inner", name="inner")
+    ids = submit(executor, [Task(f"{__name__}:encode", run)])
+    (Path(run) / "launched").write_text("".join(ids))
+
+
 def fail(run: str) -> None:
     """Fail as broken code does."""
     raise RuntimeError("a worker that fails on purpose")
