@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-
 LIGHT = ("arrays", "environment", "limits", "profiles", "states", "stops", "tasks")
 
 
