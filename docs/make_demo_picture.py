@@ -1,4 +1,4 @@
-"""Draws docs/demo.png from a finished run: python docs/make_demo_picture.py runs/demo docs/demo.png.
+"""Draws docs/demo.png: python docs/make_demo_picture.py runs/demo docs/demo.png.
 
 Every request's best candidate, as one sees it through each of its views.
 """

@@ -58,6 +58,15 @@ class Profile:
             value = getattr(self, key)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{key} is {value}; it must be more than 0")
+        for key in ("partition", "account", "qos", "gres", "constraint", "exclude", "nodelist"):
+            text = getattr(self, key)
+            if text is not None and (not text or any(c.isspace() for c in text)):
+                raise ValueError(f"{key} is {text!r}; write one word, or leave it out")
+        if self.gres and "gpu" in self.gres and self.gpus_per_task:
+            raise ValueError(
+                f"gres is {self.gres!r} and gpus_per_task {self.gpus_per_task}; "
+                "both ask for GPUs, give one of them"
+            )
         if self.max_num_timeout < 0:
             raise ValueError(f"max_num_timeout is {self.max_num_timeout}; it must be 0 or more")
         if self.dtype not in (None, *DTYPES):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from slurm.commands import SlurmError
 from slurm.environment import TaskEnvironment
 from slurm.states import squeue
 from slurm.stops import StopFlag
@@ -78,7 +79,10 @@ def _still_wanted() -> bool:
     job_id = TaskEnvironment.from_environ().job_id
     if os.environ["SUBMITIT_EXECUTOR"] != "slurm" or job_id is None:
         return False
-    return any(job.state == "RUNNING" for job in squeue([job_id]))
+    try:
+        return any(job.state == "RUNNING" for job in squeue([job_id]))
+    except SlurmError:  # no answer: end as TERM asks for, and leave the rest to SLURM
+        return False
 
 
 def load(function: str) -> Callable[..., Any]:

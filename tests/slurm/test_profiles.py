@@ -10,7 +10,7 @@ EVERY_KEY = """\
 partition = "gpu"
 account = "art"
 qos = "night"
-gres = "gpu:a100:1"
+gres = "nvme:1"
 gpus_per_task = 1
 cpus_per_task = 8
 mem_gb = 62.5
@@ -83,6 +83,9 @@ def test_the_users_folder_follows_xdg(monkeypatch, tmp_path):
         ("timeout_min = 30.5", "timeout_min is 30.5; it must be a whole number"),
         ("cpus_per_task = true", "cpus_per_task is True; it must be a whole number"),
         ("partition = 3", "partition is 3; it must be a string"),
+        ('partition = "a\\nscancel -u me"', "write one word, or leave it out"),
+        ('account = ""', "write one word, or leave it out"),
+        ('gres = "gpu:1"\ngpus_per_task = 1', "both ask for GPUs"),
         ('mem_gb = "64G"', "mem_gb is '64G'; it must be a number"),
         ("mem_gb = nan", "mem_gb is nan; it must be more than 0"),
         ('setup = "module load cuda"', "it must be a list of strings"),
