@@ -87,6 +87,7 @@ def work(run: str, shard: int, stopping: Callable[[], bool] = lambda: False) -> 
     planned = next(row for row in read_plan(folder.plan) if row.shard == shard)
     requests = read_requests(folder.manifest, planned.start, planned.stop)
 
+    _quiet()
     device = choose_device(config.device)
     if device.type == "cpu":
         torch.set_num_threads(1)  # rows are bit-identical in any company with one thread only
@@ -296,3 +297,11 @@ class ShardRun:
 def _unfinished(requests: Sequence[Request], finished: set[Key]) -> list[Request]:
     """Return the requests without rows; a request's rows come all in one part."""
     return [request for request in requests if (request.request_id, 0) not in finished]
+
+
+def _quiet() -> None:
+    """Keep transformers' notes and progress bars out of the logs; warnings of ours stay."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
