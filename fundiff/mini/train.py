@@ -1,6 +1,7 @@
 """Train the embedded model: `python -m fundiff.mini.train STEP --build DIR`.
 
-The steps, in order: masks, text, stage-1, stage-2, judge, reader, export; `all` runs the lot.
+The steps, in order: masks, text, stage-1, stage-2, judge, reader, export, check; `all`
+runs the lot.
 A step that was interrupted is taken up at its last checkpoint.
 """
 
@@ -11,6 +12,7 @@ from pathlib import Path
 import torch
 
 from fundiff.mini import loop, masks, networks, text
+from fundiff.mini.check import check
 from fundiff.mini.export import export
 from fundiff.mini.reading import READING_WEIGHTS, Judging, Reading
 from fundiff.mini.samples import Sampler
@@ -48,7 +50,7 @@ def train_judge(build: Path) -> None:
     torch.manual_seed(3)
     sampler = Sampler.over(masks.load(build / "masks.npz").of(held_out=False), READING_WEIGHTS)
     model = networks.judge(len(networks.judge_processor().tokenizer))
-    loop.train(model, Judging.of(sampler), loop.Plan(11, 1, build / "judge.pt"))
+    loop.train(model, Judging.of(sampler), loop.Plan(19, 1, build / "judge.pt"))
 
 
 def train_reader(build: Path) -> None:
@@ -67,6 +69,7 @@ STEPS: dict[str, Callable[[Path], None]] = {
     "judge": train_judge,
     "reader": train_reader,
     "export": export,
+    "check": check,
 }
 
 
