@@ -31,6 +31,27 @@ class Cascade:
     judge: str
     revision: str | None = None
 
+    def check_folders(self) -> None:
+        """Refuse what is plainly no model, without loading anything.
+
+        Raises:
+            ValueError: If a part is a folder without its files, or neither folder nor hub id.
+        """
+        for model, file in (
+            (self.stage_1, "unet/config.json"),
+            (self.stage_1, "text_encoder/config.json"),
+            (self.stage_2, "unet/config.json"),
+            (self.judge, "config.json"),
+        ):
+            folder = Path(model).expanduser()
+            if folder.is_dir() and not (folder / file).is_file():
+                raise ValueError(f"model folder {folder} has no {file}; it needs the hub's layout")
+            if not folder.is_dir() and (model.count("/") != 1 or model[0] in "/.~"):
+                raise ValueError(
+                    f"model {model!r} is neither a folder here nor a hub id; "
+                    "give mini, owner/name, or the path of a folder"
+                )
+
 
 def cascade(
     model: str, stage_2: str | None = None, judge: str | None = None, revision: str | None = None

@@ -145,9 +145,10 @@ def _sigma(name: str, parameter: str) -> float:
         sigma = float(parameter)
     except ValueError:
         sigma = math.nan
-    if not 0 < sigma <= MAX_SIGMA:
+    if not 0 < sigma <= MAX_SIGMA or parameter != f"{sigma:g}":
         base = name.partition(":")[0]
         raise ValueError(
-            f"view {name!r} needs a sigma above 0 and up to {MAX_SIGMA:g}, as in {base}:2"
+            f"view {name!r} needs a sigma above 0 and up to {MAX_SIGMA:g}, "
+            f"written as in {base}:2 or {base}:1.5"
         )
     return sigma

@@ -13,25 +13,36 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
 from jobs.config import code_version
+from jobs.reading import SourceError, read_requests_from
 from manifests.layout import RunFolder
 from manifests.progress import Progress
+from manifests.records import KINDS, STATUSES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ERROR, USAGE, INCOMPLETE, FAILED_ROWS, PREFLIGHT = 1, 2, 3, 4, 5
+ERROR, USAGE, INCOMPLETE, FAILED_ROWS = 1, 2, 3, 4
 """Exit codes besides 0, which says that all is complete."""
 
 EXAMPLES = Path(__file__).with_name("examples")
 
 out, err = Console(), Console(stderr=True)
 
+
+def _require_run(_context: click.Context, _parameter: click.Parameter, path: Path) -> Path:
+    """Refuse a folder that is no run."""
+    if not RunFolder(path).run_json.is_file():
+        raise click.BadParameter(f"{path} is no run folder; `fundiff submit` makes one.")
+    return path
+
+
 run_argument = click.argument(
-    "run", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="RUN"
+    "run", type=click.Path(path_type=Path), metavar="RUN", callback=_require_run
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print data and nothing else.")
 best_option = click.option(
@@ -42,9 +53,9 @@ best_option = click.option(
 def filter_options(function: F) -> F:
     """Add the options that choose among requests."""
     for option in (
-        click.option("--kind", help="Only this kind of request."),
+        click.option("--kind", type=click.Choice(KINDS), help="Only this kind of request."),
         click.option("--tag", help="Only requests with this tag."),
-        click.option("--status", help="Only candidates with this status, such as accepted."),
+        click.option("--status", type=click.Choice(STATUSES), help="Only such candidates."),
     ):
         function = option(function)
     return function
@@ -61,9 +72,9 @@ def command(group: click.Group, name: str, example: str) -> Callable[[F], click.
         def guarded(*args: Any, **kwargs: Any) -> Any:
             try:
                 return function(*args, **kwargs)
-            except (ValueError, FileNotFoundError, PermissionError) as error:
+            except (ValueError, OSError) as error:
                 click.secho(f"fundiff: {error}", err=True, fg="red")
-                sys.exit(ERROR)
+                sys.exit(USAGE if isinstance(error, SourceError) else ERROR)
 
         epilog = f"\b\nExample:\n  {example}"
         return group.command(name, epilog=epilog)(guarded)
@@ -91,7 +102,6 @@ def manifest_build(
     source: Path, output: Path, styles: tuple[str, ...], allow_outside: bool
 ) -> None:
     """Turn CSV, JSONL or YAML into a Parquet manifest with its images embedded."""
-    from jobs.reading import read_requests_from
     from manifests.manifest import write_manifest
 
     requests, problems = read_requests_from(source, styles, allow_outside)
@@ -106,8 +116,6 @@ def manifest_build(
 @click.option("--allow-outside", is_flag=True, help="Read images outside SOURCE's folder too.")
 def manifest_check(source: Path, styles: tuple[str, ...], allow_outside: bool) -> None:
     """List every bad row of a manifest or of its source, and what to do about it."""
-    from jobs.reading import read_requests_from
-
     requests, problems = read_requests_from(source, styles, allow_outside)
     _print_problems(source, problems)
     click.echo(f"{source}: {len(requests)} requests, no errors")
@@ -141,16 +149,17 @@ def _print_problems(source: Path, problems: list[Any]) -> None:
 @click.option("--lanes", type=click.IntRange(min=1), help="Rows of stage I's batch.")
 @click.option("--stage-2-lanes", type=click.IntRange(min=1), help="Rows of stage II's batch.")
 @click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]))
-@click.option("--device", help="Such as cpu or cuda; a GPU if there is one.")
+@click.option("--device", type=click.Choice(["cpu", "cuda", "mps"]),
+              help="A GPU if there is one.")  # fmt: skip
 @click.option("--parallel", type=click.IntRange(min=1), help="Processes of --cluster local.")
 @click.option("--dry-run", is_flag=True, help="Show what would be submitted.")
 def submit(dry_run: bool, **options: Any) -> None:
     """Freeze a manifest into a run, plan its shards and draw it."""
-    from jobs.launching import Launch, launch, show_dry_run
+    from jobs.launching import Launch, describe, launch
 
     asked = Launch(**options)
     if dry_run:
-        show_dry_run(out, asked)
+        click.echo("\n".join(describe(asked)))
         return
     with _watching() as watch:
         said = launch(asked, watch)
@@ -204,7 +213,7 @@ def status(run: Path, as_json: bool, watch: bool) -> None:
             click.echo(json.dumps(asdict(state)))
         else:
             _print_state(run, state)
-        if not watch or not state.progress.unfinished:
+        if not watch or state.over:
             _exit_by_progress(RunFolder(run))
             return
         time.sleep(30)
@@ -212,7 +221,7 @@ def status(run: Path, as_json: bool, watch: bool) -> None:
 
 def _print_state(run: Path, state: Any) -> None:
     now = state.progress
-    table = Table(title=str(run), show_header=False, title_justify="left")
+    table = Table(title=escape(str(run)), show_header=False, title_justify="left")
     table.add_row("requests", str(now.requests))
     table.add_row("shards", f"{now.shards_done} of {now.shards} done")
     table.add_row("prompts", "encoded" if now.encoded else "not encoded yet")
@@ -253,7 +262,7 @@ def top(run: Path, best: int, as_json: bool, **filters: Any) -> None:
         first = row["rank"] == 1
         table.add_row(
             row["request_id"] if first else "",
-            "\n".join(row["prompts"]) if first else "",
+            escape("\n".join(row["prompts"])) if first else "",
             str(row["rank"]),
             str(row["candidate"]),
             _number(row["score"]),

@@ -1,15 +1,22 @@
 """From a manifest and options to a run that is under way."""
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
+from jobs import steps
 from jobs.config import RunConfig, code_version
-from jobs.planning import plan_run
-from jobs.reading import read_requests_from
-from jobs.submitting import Watch, dry_run, run_inline, run_processes, submit_slurm
+from jobs.planning import plan_run, require_same
+from jobs.reading import SourceError, read_requests_from
+from jobs.submitting import (
+    Watch,
+    describe_slurm,
+    open_shards,
+    run_inline,
+    run_processes,
+    submit_slurm,
+)
+from manifests.files import read_json
 from manifests.layout import RunFolder
 from manifests.manifest import count_requests
 from manifests.plan import read_plan
@@ -76,7 +83,11 @@ def launch(asked: Launch, watch: Watch) -> list[str]:
     """
     profile = asked.load_profile()
     limits = read_limits() if asked.cluster == "slurm" else None
-    folder = _plan(asked, profile)
+    folder = RunFolder(asked.run)
+    _plan(asked, profile, folder)
+    if not open_shards(folder):
+        steps.index(str(folder.path))
+        return [f"every shard of {asked.run} is done, there is nothing to draw"]
     if asked.cluster == "inline":
         run_inline(folder, watch)
         return []
@@ -87,33 +98,38 @@ def launch(asked: Launch, watch: Watch) -> list[str]:
     return [f"submitted {len(jobs)} tasks, {jobs[0]} to {jobs[-1]}: `fundiff status {asked.run}`"]
 
 
-def show_dry_run(out: Console, asked: Launch) -> None:
-    """Print the plan, what SLURM would be sent, its limits and its verdict; submit nothing."""
+def describe(asked: Launch) -> list[str]:
+    """Return what `launch` would do, line by line: plan, limits, batch scripts, SLURM's verdicts.
+
+    Raises:
+        ValueError: As `launch`; nothing is written and nothing submitted.
+    """
     profile = asked.load_profile()
+    run = RunFolder(asked.run)
     with tempfile.TemporaryDirectory() as aside:
-        folder = _plan(replace(asked, run=Path(aside) / asked.run.name), profile)
-        requests, shards = count_requests(folder.manifest), len(read_plan(folder.plan))
-        out.print(f"{requests} requests in {shards} shards, run folder {asked.run}")
-        if asked.cluster != "slurm":
-            return
-        limits = read_limits()
-        plan = dry_run(folder, profile, limits)
-    sizes = ", ".join(str(part.count) for part in plan.arrays)
-    out.print(f"arrays of {sizes} tasks; MaxArraySize is {limits.max_array_size}")
-    for text, verdict in zip(plan.sbatch, plan.verdicts, strict=True):
-        out.rule(verdict, align="left")
-        out.print(text, highlight=False, markup=False)
+        planned = RunFolder(Path(aside) / "run")
+        _plan(asked, profile, planned)
+        if run.run_json.is_file():
+            require_same(run, RunConfig.from_json(read_json(planned.run_json)), planned.plan)
+        shards = open_shards(run if run.plan.is_file() else planned)
+        requests, all_shards = count_requests(planned.manifest), len(read_plan(planned.plan))
+    lines = [
+        f"{requests} requests in {all_shards} shards, {len(shards)} of them to draw; "
+        f"run folder {asked.run}"
+    ]
+    if asked.cluster == "slurm" and shards:
+        lines += describe_slurm(run, profile, read_limits(), len(shards))
+    return lines
 
 
-def _plan(asked: Launch, profile: Profile) -> RunFolder:
-    """Check the manifest and freeze it into the run folder."""
+def _plan(asked: Launch, profile: Profile, folder: RunFolder) -> None:
+    """Check manifest and models, and freeze the manifest into the run folder."""
     requests, problems = read_requests_from(asked.manifest)
-    if any(problem.severity == "error" for problem in problems):
-        raise ValueError(
-            f"{asked.manifest} has bad rows; `fundiff manifest check {asked.manifest}` lists them"
+    if errors := [problem for problem in problems if problem.severity == "error"]:
+        raise SourceError(
+            f"{asked.manifest} has {len(errors)} errors ({errors[0].message} ...); "
+            f"`fundiff manifest check {asked.manifest}` lists them"
         )
-    if not requests:
-        raise ValueError(f"{asked.manifest} holds no requests; there is nothing to draw")
     on_gpu = bool(profile.gpus_per_task) or "gpu" in (profile.gres or "")
     lanes, stage_2_lanes = GPU_LANES if on_gpu else CPU_LANES
     config = RunConfig(
@@ -129,10 +145,8 @@ def _plan(asked: Launch, profile: Profile) -> RunFolder:
         profile=profile.name,
         code_version=code_version(),
     )
-    _ = config.cascade  # refuses a model without a second stage, before anything is written
-    folder = RunFolder(asked.run)
+    config.cascade.check_folders()
     plan_run(requests, folder, config, asked.requests_per_shard)
-    return folder
 
 
 def _absolute(model: str) -> str:

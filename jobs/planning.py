@@ -1,10 +1,12 @@
 """From a manifest to a run folder: frozen, hashed, cut into shards."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from jobs.config import RunConfig
-from manifests.files import read_json, sha256_file, write_json
+from manifests.files import publish, read_json, sha256_file
 from manifests.layout import RunFolder
 from manifests.manifest import write_manifest
 from manifests.plan import PlannedShard, read_plan, write_plan
@@ -20,6 +22,7 @@ DECISIVE = (
     "stage_1_lanes",
     "stage_2_lanes",
     "dtype",
+    "device",
 )
 """Settings that a picture or a decision depends on: a run goes on with the same or not at all."""
 
@@ -52,23 +55,37 @@ def plan_run(
     Raises:
         ValueError: If the folder holds another run.
     """
+    _refuse_foreign(folder)
     folder.create()
-    fresh = folder.path / ".manifest.new.parquet"
-    write_manifest(requests, fresh)
-    config = replace(config, manifest_sha256=sha256_file(fresh))
-    shards = plan_shards(len(requests), requests_per_shard)
-    if folder.run_json.is_file():
-        fresh.unlink()
-        _require_same(folder, config, shards)
-        return len(shards)
-    fresh.replace(folder.manifest)
-    write_plan(shards, folder.plan)
-    write_json(folder.run_json, config.to_json())
+    fresh = folder.path / f".manifest-{uuid.uuid4().hex}.parquet"
+    try:
+        write_manifest(requests, fresh)
+        config = replace(config, manifest_sha256=sha256_file(fresh))
+        shards = plan_shards(len(requests), requests_per_shard)
+        write_plan(shards, plan := fresh.with_suffix(".plan"))
+        # Of two launchers at once one is first; the other must want the same.
+        if not publish(folder.run_json, config.to_json()):
+            require_same(folder, config, plan)
+        if not folder.plan.is_file():
+            fresh.replace(folder.manifest)
+            plan.replace(folder.plan)
+    finally:
+        fresh.unlink(missing_ok=True)
+        fresh.with_suffix(".plan").unlink(missing_ok=True)
     return len(shards)
 
 
-def _require_same(folder: RunFolder, config: RunConfig, shards: list[PlannedShard]) -> None:
-    """Refuse to resume a run with anything that would change its pictures."""
+def require_same(folder: RunFolder, config: RunConfig, plan: Path) -> None:
+    """Refuse to go on with a run if anything differs that its pictures depend on.
+
+    Args:
+        folder: A run.
+        config: What is asked for now.
+        plan: The plan that is asked for now.
+
+    Raises:
+        ValueError: With what differs.
+    """
     before, now = read_json(folder.run_json), config.to_json()
     for name in DECISIVE:
         if before.get(name) != now[name]:
@@ -76,7 +93,22 @@ def _require_same(folder: RunFolder, config: RunConfig, shards: list[PlannedShar
                 f"{folder.path} is a run with {name} {before.get(name)!r}, now it is "
                 f"{now[name]!r}; give another --run, or the settings of before"
             )
-    if read_plan(folder.plan) != shards:
+    if folder.plan.is_file() and read_plan(folder.plan) != read_plan(plan):
         raise ValueError(
             f"{folder.path} was planned with other shards; give the same --requests-per-shard"
+        )
+
+
+def _refuse_foreign(folder: RunFolder) -> None:
+    """Refuse a folder that holds something else than a run."""
+    if not folder.path.exists() or folder.run_json.is_file():
+        return
+    if not folder.path.is_dir():
+        raise ValueError(f"{folder.path} is a file; give a folder to --run")
+    own = {part.name for part in (folder.embeddings, folder.results, folder.markers,
+                                  folder.journal, folder.slurm)}  # fmt: skip
+    foreign = [p.name for p in folder.path.iterdir() if p.name not in own and p.name[0] != "."]
+    if foreign:
+        raise ValueError(
+            f"{folder.path} holds {foreign[0]!r} and is no run; give a new folder to --run"
         )

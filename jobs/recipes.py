@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PIL import Image
 from torch import Tensor
@@ -28,12 +28,14 @@ class Studio:
         stage_2: The second UNet.
         embeddings: Prompt -> (tokens, width), on the stages' device.
         run_seed: The run's seed, for requests without one of their own.
+        originals: Pictures and masks of inpaintings, once they were cut to a stage's size.
     """
 
     stage_1: Stage
     stage_2: Stage
     embeddings: Mapping[str, Tensor]
     run_seed: int
+    originals: dict[tuple[str, int], tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     def seed(self, request: Request, candidate: int) -> int:
         """Return the seed of a candidate."""
@@ -81,9 +83,15 @@ class Studio:
         views = tuple(view(name) for name in request.views)
         if request.image is None or request.mask is None:
             return cascade.Recipe(request.kind, views, prompts, request.reduction)
-        original = to_tensor(square(open_picture(request.image), stage.size)).to(stage.device)
-        keep = keep_mask(open_picture(request.mask), stage.size).to(stage.device)
-        return cascade.Recipe(request.kind, views, prompts, request.reduction, original, keep)
+        key = (request.request_id, stage.size)
+        if key not in self.originals:
+            self.originals[key] = (
+                to_tensor(square(open_picture(request.image), stage.size)).to(stage.device),
+                keep_mask(open_picture(request.mask), stage.size).to(stage.device),
+            )
+        return cascade.Recipe(
+            request.kind, views, prompts, request.reduction, *self.originals[key]
+        )
 
 
 def open_picture(picture: Picture) -> Image.Image:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from jobs.journal import submitted_jobs
 from manifests.layout import RunFolder
 from manifests.progress import Progress, progress
+from slurm.commands import SlurmError
 from slurm.states import query
 
 
@@ -17,11 +18,13 @@ class RunState:
         progress: From the run's files.
         jobs: SLURM state -> tasks, of the last submission.
         notes: What a person should know.
+        over: Whether nothing more will happen by itself.
     """
 
     progress: Progress
     jobs: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    over: bool = False
 
 
 def run_state(folder: RunFolder) -> RunState:
@@ -29,12 +32,16 @@ def run_state(folder: RunFolder) -> RunState:
     now = progress(folder)
     ids = submitted_jobs(folder)
     if not ids or not now.unfinished:
-        return RunState(now)
-    states = Counter(job.state for job in query(ids))
-    if states:
+        return RunState(now, over=not now.unfinished)
+    try:
+        jobs = query(ids)
+    except SlurmError as error:
+        return RunState(now, notes=(f"SLURM does not answer: {error}",))
+    states = Counter(job.state for job in jobs)
+    if any(job.open for job in jobs):
         return RunState(now, dict(states))
     note = (
-        f"{len(now.unfinished)} shards are open and SLURM knows no job of this run; "
-        "submit it again with the same options to go on"
+        f"{len(now.unfinished)} shards are open and no job of this run is left; "
+        f"the logs are in {folder.slurm}, and the same `fundiff submit` again goes on"
     )
-    return RunState(now, notes=(note,))
+    return RunState(now, dict(states), (note,), over=True)

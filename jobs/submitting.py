@@ -5,14 +5,13 @@ work the shards, build the index.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from jobs import steps
 from jobs.journal import Submission, submitted_jobs
 from manifests.layout import RunFolder
 from manifests.plan import read_plan
 from manifests.progress import Progress, progress
-from slurm.arrays import ArraySlice, split
+from slurm.arrays import split
 from slurm.executors import run_local, sbatch_text, slurm_executor, submit, test_only
 from slurm.limits import ClusterLimits
 from slurm.profiles import Profile
@@ -22,21 +21,6 @@ from slurm.tasks import Task
 ENCODE, WORK, INDEX = "jobs.steps:encode", "jobs.steps:work_shard", "jobs.steps:index"
 
 Watch = Callable[[Progress], None]
-
-
-@dataclass(frozen=True, slots=True)
-class DryRun:
-    """What `submit` would do.
-
-    Attributes:
-        arrays: The arrays that the open shards are split into.
-        sbatch: The text of each submission.
-        verdicts: What `sbatch --test-only` says to each.
-    """
-
-    arrays: list[ArraySlice]
-    sbatch: list[str]
-    verdicts: list[str]
 
 
 def open_shards(folder: RunFolder) -> list[int]:
@@ -110,9 +94,22 @@ def submit_slurm(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> 
     return submission.jobs
 
 
-def dry_run(folder: RunFolder, profile: Profile, limits: ClusterLimits) -> DryRun:
-    """Return what `submit_slurm` would submit, and what the cluster says to it."""
-    arrays = split(len(open_shards(folder)), limits.max_array_size)
-    counts = [("fundiff-encode", 1), *(("fundiff", a.count) for a in arrays), ("fundiff-index", 1)]
-    texts = [sbatch_text(profile, folder.slurm, name=name, count=n) for name, n in counts]
-    return DryRun(arrays, texts, [test_only(text) for text in texts])
+def describe_slurm(
+    folder: RunFolder, profile: Profile, limits: ClusterLimits, shards: int
+) -> list[str]:
+    """Return what `submit_slurm` would submit, the cluster's limits and what it says to it."""
+    arrays = split(shards, limits.max_array_size)
+    sizes = ", ".join(str(part.count) for part in arrays)
+    after = ":".join(f"ARRAY_{n}" for n in range(1, len(arrays) + 1))
+    jobs: list[tuple[str, int, str | None]] = [
+        ("fundiff-encode", 1, None),
+        *(("fundiff", part.count, "afterok:ENCODE") for part in arrays),
+        ("fundiff-index", 1, f"afterany:{after}"),
+    ]
+    lines = [f"arrays of {sizes} tasks", f"limits: {limits}"]
+    for name, count, dependency in jobs:
+        # The ids of the dependency are not known yet, so SLURM is asked without it.
+        verdict = test_only(sbatch_text(profile, folder.slurm, name=name, count=count))
+        text = sbatch_text(profile, folder.slurm, name=name, count=count, dependency=dependency)
+        lines += ["", f"--- {name}: {verdict}", text]
+    return lines

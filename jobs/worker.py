@@ -7,7 +7,8 @@ loses nor repeats a finished candidate. The marker comes last, when every candid
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from jobs.config import RunConfig, code_version
 from jobs.embeddings import load_embeddings
 from jobs.judging import Judgement, judge_pictures
 from jobs.recipes import Studio, open_picture, store_picture
-from manifests.files import read_json
+from manifests.files import read_json, sha256_file
 from manifests.layout import RunFolder
 from manifests.manifest import read_requests
 from manifests.plan import read_plan
@@ -82,8 +83,11 @@ def work(run: str, shard: int, stopping: Callable[[], bool] = lambda: False) -> 
     """
     folder = RunFolder(Path(run))
     if folder.done(shard).is_file():
+        drop_drafts(folder, shard)  # an attempt may have been killed just after its marker
         return True
     config = RunConfig.from_json(read_json(folder.run_json))
+    if sha256_file(folder.manifest) != config.manifest_sha256:
+        raise ValueError(f"{folder.manifest} is not the manifest that this run was planned with")
     planned = next(row for row in read_plan(folder.plan) if row.shard == shard)
     requests = read_requests(folder.manifest, planned.start, planned.stop)
 
@@ -166,6 +170,7 @@ class ShardRun:
         opened = OpenRequest(request, policy, text_embeds, next(policy), drawn)
         self._open[request.request_id] = opened
         self._ask(opened)
+        self._decide(opened)
 
     def _ask(self, opened: OpenRequest) -> None:
         """Put what the policy wants drawn into the engine, but what a draft has."""
@@ -184,8 +189,6 @@ class ShardRun:
                 continue
             opened.missing.add(candidate)
             self._engines[draw.stage].add((request.request_id, candidate), calls)
-        if not opened.missing:
-            self._decide(opened)
 
     def _take(self, stage: int, ended: Finished[Key]) -> None:
         """Note a picture that came out of an engine; decide when the round is complete."""
@@ -200,11 +203,21 @@ class ShardRun:
             except ValueError as error:
                 known.error = error
         opened.missing.discard(candidate)
-        if not opened.missing:
-            self._decide(opened)
+        self._decide(opened)
 
     def _decide(self, opened: OpenRequest) -> None:
-        """Judge the round, tell the policy, and do what it says next."""
+        """While a round is complete, judge it, tell the policy, and do what that says next."""
+        while not opened.missing:
+            try:
+                opened.draw = opened.policy.send(self._scores(opened))
+            except StopIteration as end:
+                self._rows += [self._row(opened, verdict) for verdict in end.value]
+                del self._open[opened.request.request_id]
+                return
+            self._ask(opened)
+
+    def _scores(self, opened: OpenRequest) -> dict[int, float | None]:
+        """Judge the round just drawn; return each candidate's score, None where it failed."""
         stage = opened.draw.stage
         drawn = [c for c in opened.draw.candidates if opened.tries[c].error is None]
         images = [opened.tries[c].pictures[stage] for c in drawn]
@@ -212,16 +225,9 @@ class ShardRun:
             judged = judge_pictures(self._judge, opened.text_embeds, opened.request, images)
             for candidate, judgement in zip(drawn, judged, strict=True):
                 opened.tries[candidate].judgements[stage] = judgement
-        scores = dict.fromkeys(opened.draw.candidates, None) | {
+        return dict.fromkeys(opened.draw.candidates, None) | {
             c: opened.tries[c].judgements[stage].alignment for c in drawn
         }
-        try:
-            opened.draw = opened.policy.send(scores)
-        except StopIteration as end:
-            self._rows += [self._row(opened, verdict) for verdict in end.value]
-            del self._open[opened.request.request_id]
-        else:
-            self._ask(opened)
 
     def _row(self, opened: OpenRequest, verdict: Verdict) -> Candidate:
         request, known = opened.request, opened.tries[verdict.candidate]
@@ -278,7 +284,7 @@ class ShardRun:
     def _read_drafts(self) -> dict[str, dict[int, Try]]:
         """Return what earlier attempts drew and could not decide on, the furthest of each."""
         tries: dict[str, dict[int, Try]] = {}
-        for row in read_rows(drafts(self._folder, self._shard)):
+        for row in self._draft_rows():
             known = tries.setdefault(row.request_id, {}).setdefault(row.candidate, Try(saved=True))
             if row.stage_1_image:
                 known.pictures[1] = open_picture(row.stage_1_image)
@@ -287,6 +293,12 @@ class ShardRun:
                 known.pictures[2] = open_picture(row.image)
                 known.lanes[2] = row.stage_2_lanes
         return tries
+
+    def _draft_rows(self) -> Iterator[Candidate]:
+        """Yield the rows of the drafts that can be read; what a torn one held is drawn again."""
+        for path in drafts(self._folder, self._shard):
+            with suppress(ValueError, FileNotFoundError):
+                yield from list(read_rows([path]))
 
     def _finish(self, files: tuple[PartFile, ...], candidates: int) -> None:
         """Publish the marker, unless another attempt was first, and clean up."""

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,7 +21,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         _sync(hidden)
         hidden.replace(path)
     except BaseException:
-        hidden.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong first is what to tell
+            hidden.unlink(missing_ok=True)
         raise
     _sync(path.parent)
 

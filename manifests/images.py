@@ -58,11 +58,14 @@ def read_mask(path: Path, base: Path, allow_outside: bool, size: tuple[int, int]
             f"{size[0]}x{size[1]}; draw the mask on the image's own size"
         )
     mask = grey.point([0] * 128 + [255] * 128)
-    darkest, lightest = mask.getextrema()
+    side, (width, height) = min(mask.size), mask.size
+    left, top = (width - side) // 2, (height - side) // 2
+    darkest, lightest = mask.crop((left, top, left + side, top + side)).getextrema()
     if darkest == lightest:
         colour, effect = ("white", "keeps nothing") if darkest else ("black", "repaints nothing")
+        where = "" if width == height else " in the central square, which is what is drawn"
         raise ValueError(
-            f"mask {path.name!r} is all {colour}, which {effect}; "
+            f"mask {path.name!r} is all {colour}{where}, which {effect}; "
             "paint white what to repaint and black what to keep"
         )
     return Picture(bytes=_png_bytes(mask), path=path.name)

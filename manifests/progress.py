@@ -35,7 +35,11 @@ class Progress:
 
 
 def progress(folder: RunFolder) -> Progress:
-    """Return how far a run is."""
+    """Return how far a run is.
+
+    Raises:
+        ValueError: If a file that a marker lists is not whole.
+    """
     planned = [row.shard for row in read_plan(folder.plan)]
     done = {marker.shard: marker for marker in markers(folder)}
     counts: Counter[str] = Counter()
@@ -46,7 +50,7 @@ def progress(folder: RunFolder) -> Progress:
             files = parts(folder, shard)
             counts["drawn"] += len(_undecided(folder, shard, files))
         for path in files:
-            counts.update(_column(path, "status"))
+            counts.update(_column(path, "status", torn_is_empty=shard not in done))
     return Progress(
         requests=count_requests(folder.manifest),
         shards=len(planned),
@@ -64,13 +68,17 @@ def _undecided(folder: RunFolder, shard: int, files: list[Path]) -> set[Any]:
 
 
 def _keys(path: Path) -> list[Any]:
-    return list(zip(_column(path, "request_id"), _column(path, "candidate"), strict=True))
+    return list(
+        zip(_column(path, "request_id", True), _column(path, "candidate", True), strict=True)
+    )
 
 
-def _column(path: Path, name: str) -> list[Any]:
-    """Return a column of a results file, nothing if it is torn or was removed meanwhile."""
+def _column(path: Path, name: str, torn_is_empty: bool) -> list[Any]:
+    """Return a column of a results file; one that a worker lost or removed may count as empty."""
     try:
         column: list[Any] = read_rows(path, RESULTS, [name])[name].to_pylist()
     except (ValueError, FileNotFoundError):
-        return []
+        if torn_is_empty:
+            return []
+        raise
     return column

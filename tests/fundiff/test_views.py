@@ -118,6 +118,8 @@ def test_a_blur_keeps_a_flat_picture():
         ("low_pass", "needs a sigma"),
         ("low_pass:x", "needs a sigma"),
         ("low_pass:nan", "needs a sigma"),
+        ("low_pass:2.0", "written as in low_pass:2"),
+        ("low_pass:1_0", "written as in low_pass:2"),
         ("high_pass:-1", "needs a sigma"),
         ("low_pass:1e9", "needs a sigma"),
         ("", "unknown"),

@@ -1,6 +1,7 @@
 """The command as a user types it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from jobs.cli import main
+from jobs.journal import Submission
+from manifests.layout import RunFolder
 
 HERE = Path(__file__).parent
 
@@ -104,7 +107,7 @@ def test_submit_refuses_a_source_with_bad_rows(tmp_path):
     """Before a run folder is made."""
     bad = tmp_path / "bad.csv"
     bad.write_text("kind,prompts\nanagram,one\n")
-    said = run("submit", bad, "--run", tmp_path / "run", "--model", "mini", code=1)
+    said = run("submit", bad, "--run", tmp_path / "run", "--model", "mini", code=2)
     assert "fundiff manifest check" in said
     assert not (tmp_path / "run").exists()
 
@@ -113,8 +116,15 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path):
     """Shards without drawing."""
     said = run("submit", HERE / "pairs.csv", "--run", tmp_path / "run", "--model", "mini",
                "--requests-per-shard", 1, "--dry-run")  # fmt: skip
-    assert "2 requests in 2 shards" in said
+    assert "2 requests in 2 shards, 2 of them to draw" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_of_a_finished_run_says_that_nothing_is_left(tiny_if, small_run):
+    """It looks at the run that is there, and refuses another one in its place."""
+    words = ["submit", HERE / "pairs.csv", "--run", small_run, "--model", tiny_if, "--dry-run"]
+    assert "1 shards, 0 of them to draw" in run(*words)
+    assert "is a run with seed 0, now it is 5" in run(*words, "--seed", 5, code=1)
 
 
 @pytest.mark.slurm
@@ -126,7 +136,10 @@ def test_a_dry_run_on_slurm_shows_the_scripts_and_the_verdict(slurm_cluster, tmp
     said = run("submit", HERE / "pairs.csv", "--run", tmp_path / "run", "--model", "mini",
                "--cluster", "slurm", "--profile", profile, "--requests-per-shard", 1,
                "--dry-run")  # fmt: skip
-    assert "arrays of 2 tasks; MaxArraySize is 5" in said
+    assert "arrays of 2 tasks" in said
+    assert "max_array_size=5" in said
+    assert "#SBATCH --dependency=afterok:ENCODE" in said
+    assert f"--output={tmp_path}/run/slurm/" in said
     assert "#SBATCH --array=0-1" in said
     assert "#SBATCH --gres=gpu:1" in said
     assert said.count("accepted: ") == 3
@@ -138,9 +151,105 @@ def test_a_dry_run_on_slurm_shows_the_scripts_and_the_verdict(slurm_cluster, tmp
     assert "invalid partition" in said.lower()
 
 
-def test_a_run_without_an_index_says_what_to_type(tmp_path):
+def test_a_run_without_an_index_says_what_to_type(tmp_path, small_run):
     """`top` before `index`."""
-    assert "run `fundiff index" in run("top", tmp_path, code=1)
+    copy = shutil.copytree(small_run, tmp_path / "run")
+    (copy / "index.parquet").unlink()
+    assert "run `fundiff index" in run("top", copy, code=1)
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["index"], ["top"], ["gallery"], ["export", "-o", "x"]]
+)
+def test_a_folder_that_is_no_run_is_refused_and_left_alone(tmp_path, words):
+    """Nothing is written into it."""
+    assert "is no run folder" in run(*words, tmp_path, code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_markup_in_a_prompt_is_text(tmp_path, small_run):
+    """Rich would take brackets for commands."""
+    from dataclasses import replace
+
+    from manifests.manifest import read_manifest, write_manifest
+
+    copy = RunFolder(shutil.copytree(small_run, tmp_path / "run[/x]"))
+    changed = [
+        replace(r, prompts=("a [/nope] [bold]cat", "b")) for r in read_manifest(copy.manifest)
+    ]
+    write_manifest(changed, copy.manifest)
+    assert "[/nope]" in run("top", copy.path)
+    assert "run[/x]" in run("status", copy.path)
+
+
+def test_a_parquet_manifest_of_another_hand_is_checked_like_a_source(tmp_path):
+    """Ids that lead out of a folder, rows twice, views that do not exist, no rows, no Parquet."""
+    from dataclasses import replace
+
+    from manifests.manifest import write_manifest
+    from tests.manifests.rows import request
+
+    path, good = tmp_path / "m.parquet", request()
+    for requests, words in (
+        ([replace(good, request_id="../x")], "does not follow from the content"),
+        ([good, good], "the same request stands above"),
+        ([request(views=("identity", "flp"))], "choose from identity"),
+        ([], "holds no requests"),
+    ):
+        write_manifest(requests, path)
+        assert words in run("manifest", "check", path, code=2)
+        run("submit", path, "--run", tmp_path / "run", "--model", "mini", code=2)
+    path.write_bytes(b"PAR1")
+    assert "no whole Parquet file" in run("manifest", "check", path, code=2)
+    write_manifest([good], path)
+    assert "1 requests" in run("manifest", "check", path)
+    assert "give its source" in run("manifest", "check", path, "--style", "oil", code=2)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [["--model", "."], ["--model", "nowhere"], ["--model", "mini", "--judge", "."]],
+    ids=" ".join,
+)
+def test_what_is_plainly_no_model_is_refused_before_anything_is_written(tmp_path, model):
+    """A folder without the files, a name that is neither folder nor hub id."""
+    said = run("submit", HERE / "pairs.csv", "--run", tmp_path / "run", "--stage-2", ".", *model,
+               code=1)  # fmt: skip
+    assert "hub's layout" in said or "neither a folder here nor a hub id" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_mixed_into_other_files(tmp_path):
+    """A folder of photographs, a file, a folder below a file."""
+    (tmp_path / "photo.jpg").write_bytes(b"")
+    for place, words in (
+        (tmp_path, "is no run; give a new folder"),
+        (tmp_path / "photo.jpg", "is a file"),
+        (tmp_path / "photo.jpg" / "run", "Not a directory"),
+    ):
+        said = run("submit", HERE / "pairs.csv", "--run", place, "--model", "mini", code=1)
+        assert words in said
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_torn_results_are_not_taken_for_complete(tmp_path, small_run):
+    """A part that a marker lists must be whole."""
+    copy = shutil.copytree(small_run, tmp_path / "run")
+    for part in copy.rglob("part-*.parquet"):
+        part.write_bytes(b"")
+    assert "no whole Parquet file" in run("status", copy, code=1)
+
+
+def test_status_answers_from_files_when_slurm_does_not(tmp_path, small_run, monkeypatch):
+    """With what SLURM said."""
+    copy = RunFolder(shutil.copytree(small_run, tmp_path / "run"))
+    copy.done(0).unlink()
+    Submission(copy, "gpu", [0], ["123_0"]).note()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = json.loads(run("status", copy.path, "--json", code=3))
+    assert said["progress"]["shards_done"] == 0
+    assert "SLURM does not answer" in said["notes"][0]
 
 
 def test_a_model_without_a_second_stage_is_refused_before_anything_is_written(tmp_path):

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from jobs.config import RunConfig
 from jobs.journal import submitted_jobs
+from jobs.launching import Launch, launch
 from jobs.submitting import open_shards, run_inline, submit_slurm
+from manifests.files import read_json
 from manifests.index import build_index, same_rows
 from manifests.layout import RunFolder
+from manifests.manifest import write_manifest
 from manifests.records import Request
 from manifests.results import drafts, markers, parts
 from slurm.limits import read_limits
@@ -39,7 +43,6 @@ def forty_requests() -> list[Request]:
 @pytest.fixture(scope="module")
 def inline(tmp_path_factory, tiny_if) -> RunFolder:
     """The forty requests, run in this process."""
-    from jobs.config import RunConfig
     from jobs.planning import plan_run
 
     folder = RunFolder(tmp_path_factory.mktemp("inline") / "run")
@@ -73,7 +76,7 @@ def processes_of(task_id: str) -> list[int]:
     return found
 
 
-def test_a_run_over_an_array_equals_the_run_in_one_process(slurm_cluster, plan, inline):
+def test_a_run_over_an_array_equals_the_run_in_one_process(slurm_cluster, plan, inline, tmp_path):
     """Eight shards on two nodes, split into two arrays; every candidate once."""
     folder = plan("slurm", forty_requests(), 5)
     limits = read_limits()
@@ -91,6 +94,15 @@ def test_a_run_over_an_array_equals_the_run_in_one_process(slurm_cluster, plan, 
     assert open_shards(folder) == []
     assert sum(marker.candidates for marker in markers(folder)) == 40 * 3
     assert same_rows(folder.index, inline.index)
+
+    source, profile = tmp_path / "again.parquet", tmp_path / "any.toml"
+    write_manifest(forty_requests(), source)
+    profile.write_text("timeout_min = 60\n")
+    model = RunConfig.from_json(read_json(folder.run_json)).model
+    again = Launch(source, folder.path, "slurm", model, lanes=6, stage_2_lanes=4,
+                   requests_per_shard=5, profile=str(profile))  # fmt: skip
+    assert "nothing to draw" in launch(again, lambda _: None)[0]
+    assert submitted_jobs(folder) == jobs
 
 
 def test_a_task_that_is_killed_and_requeued_changes_nothing(slurm_cluster, plan, inline):

@@ -205,3 +205,43 @@ def test_results_open_in_pandas_and_say_what_made_them(undisturbed):
     frame = pd.read_parquet(folder, filters=[("status", "==", "accepted")])
     assert len(frame) == 4
     assert set(frame["code_version"]) == {pq.read_table(folder)["code_version"][0].as_py()}
+
+
+def test_hundreds_of_rounds_are_resumed_without_recursion(plan):
+    """A judge that is never content, one candidate a round, stopped late."""
+    asked = request(
+        candidates=1,
+        want=1,
+        accept=1.0,
+        max_candidates=300,
+        num_inference_steps=1,
+        stage_2_num_inference_steps=1,
+    )
+    folder = plan("rounds", [asked])
+    calls = iter(range(560))
+    assert not work(str(folder.path), 0, lambda: next(calls, None) is None)
+    assert len(list(read_rows(drafts(folder, 0)))) > 200
+    assert work(str(folder.path), 0)
+    assert len(rows(folder)) == 300
+
+
+def test_a_torn_draft_is_drawn_again(plan, requests, undisturbed):
+    """Its rows are missing, and nothing else is."""
+    folder = plan("torn", requests)
+    calls = iter(range(9))
+    assert not work(str(folder.path), 0, lambda: next(calls, None) is None)
+    for path in drafts(folder, 0):
+        path.write_bytes(b"torn")
+    for shard in (0, 1):
+        assert work(str(folder.path), shard)
+    assert same_pictures(rows(folder), rows(undisturbed))
+
+
+def test_a_manifest_that_was_changed_after_planning_is_refused(plan, requests):
+    """Its hash is the run's."""
+    from manifests.manifest import write_manifest
+
+    folder = plan("changed", requests)
+    write_manifest(requests[1:], folder.manifest)
+    with pytest.raises(ValueError, match="not the manifest that this run was planned with"):
+        work(str(folder.path), 0)

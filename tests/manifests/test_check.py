@@ -298,3 +298,12 @@ def test_no_row_raises_and_each_gives_a_request_or_an_error(rows):
 @given(st.dictionaries(st.integers() | st.none() | st.tuples(st.text()), anything, max_size=2))
 def test_column_names_that_are_no_text_do_not_raise(fields):
     assert check({**ANAGRAM, **fields})[1] or not fields
+
+
+@pytest.mark.parametrize(
+    "prompt", ["word " * 60, "a" * 3000, "山" * 200], ids=["words", "a", "han"]
+)
+def test_a_long_prompt_is_a_long_prompt_in_any_script(prompt):
+    """Also without spaces; one of sixty characters is none."""
+    assert estimate_tokens(prompt) > 77
+    assert estimate_tokens("an oil painting of people around a campfire at night in snow") < 77

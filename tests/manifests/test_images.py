@@ -175,11 +175,11 @@ def test_a_link_to_itself_is_named(tmp_path):
 
 
 def test_a_mask_is_cut_at_128_and_white_stays_white(tmp_path):
-    mask = Image.new("L", (4, 1))
+    mask = Image.new("L", (4, 4))
     for x, value in enumerate((0, 127, 128, 255)):
-        mask.putpixel((x, 0), value)
+        mask.paste(value, (x, 0, x + 1, 4))
     mask.save(tmp_path / "m.png")
-    cut = decoded(read_mask(tmp_path / "m.png", tmp_path, False, (4, 1)))
+    cut = decoded(read_mask(tmp_path / "m.png", tmp_path, False, (4, 4)))
     assert cut.mode == "L"
     assert [cut.getpixel((x, 0)) for x in range(4)] == [0, 0, 255, 255]
 
@@ -195,3 +195,15 @@ def test_a_mask_of_one_colour_is_refused(tmp_path, colour, name):
     Image.new("L", (8, 6), colour).save(tmp_path / "m.png")
     with pytest.raises(ValueError, match=f"is all {name}"):
         read_mask(tmp_path / "m.png", tmp_path, False, (8, 6))
+
+
+def test_a_mask_counts_in_the_central_square_which_is_what_is_drawn(tmp_path):
+    """White at the far left of a wide mask repaints nothing."""
+    mask = Image.new("L", (20, 10), 0)
+    mask.paste(255, (0, 0, 4, 10))
+    mask.save(tmp_path / "m.png")
+    with pytest.raises(ValueError, match="all black in the central square"):
+        read_mask(tmp_path / "m.png", tmp_path, False, (20, 10))
+    mask.paste(255, (0, 0, 7, 10))
+    mask.save(tmp_path / "m.png")
+    assert read_mask(tmp_path / "m.png", tmp_path, False, (20, 10)).path == "m.png"
