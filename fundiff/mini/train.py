@@ -42,7 +42,7 @@ def train_stage_2(build: Path) -> None:
     torch.manual_seed(2)
     sampler = Sampler.over(masks.load(build / "masks.npz").of(held_out=False))
     task = StageTwo(sampler, text.Prompts.load(build))
-    loop.train(networks.stage_2(), task, loop.Plan(17, 2, build / "stage-2.pt"))
+    loop.train(networks.stage_2(), task, loop.Plan(28, 2, build / "stage-2.pt"))
 
 
 def train_judge(build: Path) -> None:
