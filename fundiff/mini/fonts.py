@@ -1,6 +1,6 @@
 """The freely licensed fonts that the training pictures are drawn with, and where their glyphs are.
 
-`python -m fundiff.mini.fonts` prints the packages to install: fonts are used, never shipped.
+`python -m fundiff.mini.fonts` prints the commands that install them. They are never shipped.
 """
 
 import re
@@ -237,4 +237,4 @@ def faces(node_modules: Path) -> Iterator[Face]:
 
 if __name__ == "__main__":
     print(f"apt-get install {DEBIAN_PACKAGES}")
-    print(f"npm install --ignore-scripts {NPM_PACKAGES}")
+    print(f"npm install --ignore-scripts --prefix build/mini/npm {NPM_PACKAGES}")
