@@ -325,7 +325,7 @@ def demo(context: click.Context, run: Path, parallel: int) -> None:
     from jobs.launching import Launch, launch
 
     example = EXAMPLES / "demo.yaml"
-    asked = Launch(example, run, "local", "mini", requests_per_shard=1, parallel=parallel)
+    asked = Launch(example, run, "local", "mini", requests_per_shard=2, parallel=parallel)
     with _watching() as watch:
         for line in launch(asked, watch):
             click.echo(line, err=True)
