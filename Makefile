@@ -2,12 +2,13 @@
 # make test    install and run every test (as root on Debian: with a real SLURM)
 # make check   everything CI checks: format, lint, types, imports, tests
 # make mini    train the embedded model again (about two hours on two cores)
+# make mini-figures   measure it on its fixed pairs (about ten minutes on two cores)
 
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO_RUN ?= runs/demo
 
-.PHONY: demo test check lint mini clean
+.PHONY: demo test check lint mini mini-figures clean
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -37,6 +38,9 @@ check: lint test
 
 mini: .venv/.installed-test
 	$(BIN)/python -m fundiff.mini.train all
+
+mini-figures: .venv/.installed-test
+	$(BIN)/python -m fundiff.mini.evaluate
 
 clean:
 	rm -rf .venv runs/demo
