@@ -50,7 +50,7 @@ def train_judge(build: Path) -> None:
     torch.manual_seed(3)
     sampler = Sampler.over(masks.load(build / "masks.npz").of(held_out=False), READING_WEIGHTS)
     model = networks.judge(len(networks.judge_processor().tokenizer))
-    loop.train(model, Judging.of(sampler), loop.Plan(27, 2, build / "judge.pt"))
+    loop.train(model, Judging.of(sampler), loop.Plan(19, 1, build / "judge.pt"))
 
 
 def train_reader(build: Path) -> None:
