@@ -330,5 +330,5 @@ def demo(context: click.Context, run: Path, parallel: int) -> None:
         for line in launch(asked, watch):
             click.echo(line, err=True)
     context.invoke(top, run=run, best=1)
-    context.invoke(gallery, run=run, output=None, best=4)
+    context.invoke(gallery, run=run, output=None, best=2)
     _exit_by_progress(RunFolder(run))
