@@ -15,6 +15,24 @@ STAGE_2 = {
 DEFAULT_JUDGE = "openai/clip-vit-large-patch14"
 
 
+class ModelError(ValueError):
+    """A model cannot be had or used; the message says what to do."""
+
+
+def hub_id(model: str) -> str:
+    """Return a model's name if it can be one of a hub repository.
+
+    Raises:
+        ModelError: If it cannot.
+    """
+    if model.count("/") != 1 or model.startswith(("/", ".", "~")):
+        raise ModelError(
+            f"model {model!r} is neither a folder here nor a hub id; "
+            "give mini, owner/name, or the path of a folder"
+        )
+    return model
+
+
 @dataclass(frozen=True, slots=True)
 class Cascade:
     """Where the models of a run come from: hub ids or folders.
@@ -35,7 +53,7 @@ class Cascade:
         """Refuse what is plainly no model, without loading anything.
 
         Raises:
-            ValueError: If a part is a folder without its files, or neither folder nor hub id.
+            ModelError: If a part is a folder without its files, or neither folder nor hub id.
         """
         for model, file in (
             (self.stage_1, "unet/config.json"),
@@ -44,13 +62,10 @@ class Cascade:
             (self.judge, "config.json"),
         ):
             folder = Path(model).expanduser()
-            if folder.is_dir() and not (folder / file).is_file():
-                raise ValueError(f"model folder {folder} has no {file}; it needs the hub's layout")
-            if not folder.is_dir() and (model.count("/") != 1 or model[0] in "/.~"):
-                raise ValueError(
-                    f"model {model!r} is neither a folder here nor a hub id; "
-                    "give mini, owner/name, or the path of a folder"
-                )
+            if not folder.is_dir():
+                hub_id(model)
+            elif not (folder / file).is_file():
+                raise ModelError(f"model folder {folder} has no {file}; it needs the hub's layout")
 
 
 def cascade(

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fundiff.models import ModelError, fetch_whole
+from fundiff.catalogue import ModelError
+from fundiff.models import fetch_whole
 
 BATCH = 16
 """Pictures per forward pass, padded, so that a score does not depend on the company."""

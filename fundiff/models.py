@@ -12,6 +12,7 @@ import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import Tensor
 
+from fundiff.catalogue import ModelError, hub_id
 from fundiff.schedule import Schedule
 
 DTYPES = {
@@ -19,10 +20,6 @@ DTYPES = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
-
-
-class ModelError(ValueError):
-    """A model cannot be had or used; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +152,7 @@ def fetch(
     patterns = [f"{part}/*" for part in parts]
     unwanted = ["*.bin", "*.onnx*", "*.msgpack", "*.h5"]
     ignored = unwanted if half else [*unwanted, "*fp16*"]
-    return _download(_hub_id(model), revision, patterns, ignored)
+    return _download(hub_id(model), revision, patterns, ignored)
 
 
 def fetch_whole(model: str) -> Path:
@@ -167,16 +164,7 @@ def fetch_whole(model: str) -> Path:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
-    return _download(_hub_id(model), None, ["*.json", "*.txt", "*.model", "*.safetensors"], [])
-
-
-def _hub_id(model: str) -> str:
-    if model.count("/") != 1 or model.startswith(("/", ".", "~")):
-        raise ModelError(
-            f"model {model!r} is neither a folder here nor a hub id; "
-            "give mini, owner/name, or the path of a folder"
-        )
-    return model
+    return _download(hub_id(model), None, ["*.json", "*.txt", "*.model", "*.safetensors"], [])
 
 
 def _download(model: str, revision: str | None, patterns: list[str], unwanted: list[str]) -> Path:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from jobs.gallery import Card, render
 from manifests.files import write_whole
+from manifests.images import central_square
 from manifests.index import load_pictures, top
 from manifests.layout import RunFolder
 from manifests.manifest import read_manifest
@@ -99,9 +100,7 @@ def _original(request: Request, picture: bytes) -> bytes | None:
 
 def _square(picture: Picture) -> Image.Image:
     image = Image.open(io.BytesIO(picture.bytes)).convert("RGB")
-    side = min(image.size)
-    left, top_ = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top_, left + side, top_ + side))
+    return image.crop(central_square(*image.size))
 
 
 def _write_bytes(path: Path, data: bytes) -> None:

@@ -47,7 +47,7 @@ Key = tuple[str, int]
 
 @dataclass(slots=True)
 class Try:
-    """What is known of one candidate so far; the lists are indexed by stage - 1."""
+    """What is known of one candidate so far, by stage, 1 or 2."""
 
     pictures: dict[int, Image.Image] = field(default_factory=dict)
     judgements: dict[int, Judgement] = field(default_factory=dict)

@@ -58,9 +58,8 @@ def read_mask(path: Path, base: Path, allow_outside: bool, size: tuple[int, int]
             f"{size[0]}x{size[1]}; draw the mask on the image's own size"
         )
     mask = grey.point([0] * 128 + [255] * 128)
-    side, (width, height) = min(mask.size), mask.size
-    left, top = (width - side) // 2, (height - side) // 2
-    darkest, lightest = mask.crop((left, top, left + side, top + side)).getextrema()
+    width, height = mask.size
+    darkest, lightest = mask.crop(central_square(width, height)).getextrema()
     if darkest == lightest:
         colour, effect = ("white", "keeps nothing") if darkest else ("black", "repaints nothing")
         where = "" if width == height else " in the central square, which is what is drawn"
@@ -69,6 +68,13 @@ def read_mask(path: Path, base: Path, allow_outside: bool, size: tuple[int, int]
             "paint white what to repaint and black what to keep"
         )
     return Picture(bytes=_png_bytes(mask), path=path.name)
+
+
+def central_square(width: int, height: int) -> tuple[int, int, int, int]:
+    """Return the box (left, top, right, bottom) of a picture that is drawn."""
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side
 
 
 @dataclass(slots=True)

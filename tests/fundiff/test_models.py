@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from fundiff import models
-from fundiff.catalogue import MINI, cascade
-from fundiff.models import ModelError, choose_device, choose_dtype, load_stage, load_text_encoder
+from fundiff.catalogue import MINI, ModelError, cascade
+from fundiff.models import choose_device, choose_dtype, load_stage, load_text_encoder
 from fundiff.prompts import TOKENS, encode
 
 CPU = torch.device("cpu")
