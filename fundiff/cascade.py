@@ -7,10 +7,14 @@ from torch.nn.functional import interpolate
 
 from fundiff.anagram import anagram
 from fundiff.calls import Calls
+from fundiff.canvas import Canvas, NoiseSource
+from fundiff.denoise import denoise
+from fundiff.edit import edit
 from fundiff.guidance import Prompts
 from fundiff.hybrid import hybrid
 from fundiff.inpaint import inpaint
-from fundiff.sampling import Canvas, NoiseSource
+from fundiff.inverse import inverse
+from fundiff.sampling import reverse
 from fundiff.schedule import Schedule
 from fundiff.views import View
 
@@ -20,12 +24,17 @@ class Recipe:
     """What to draw in one stage.
 
     Attributes:
-        kind: `anagram`, `hybrid` or `inpaint`.
+        kind: `generate`, `anagram`, `hybrid`, `inpaint`, `edit`, `inverse` or `denoise`.
         views: One per prompt.
         prompts: Embeddings and guidance of this stage.
-        reduction: How an anagram combines its views.
-        original: For an inpainting, (3, H, W) at this stage's size, in [-1, 1].
+        reduction: How the views' frames are combined.
+        original: What the picture starts from or keeps a part of, (3, H, W) at this stage's size,
+            in [-1, 1]; for the last four kinds.
         keep_mask: For an inpainting, (1, H, W), 1 = keep the original pixel.
+        keep: For an inverse problem, the component that is the original's.
+        start: For an edit or a denoising, the index into the timesteps that it starts at.
+        jump_length: For an inpainting, steps of a stretch that is walked several times.
+        jump_n_sample: For an inpainting, how often each stretch is walked.
     """
 
     kind: str
@@ -34,24 +43,39 @@ class Recipe:
     reduction: str = "mean"
     original: Tensor | None = None
     keep_mask: Tensor | None = None
+    keep: View | None = None
+    start: int = 0
+    jump_length: int = 0
+    jump_n_sample: int = 1
 
 
 def draw(recipe: Recipe, canvas: Canvas) -> Calls[Tensor]:
     """Return the algorithm that draws a recipe on a canvas, not started yet.
 
     Raises:
-        ValueError: If the kind is unknown.
+        ValueError: If the kind is unknown, or its views do not go together.
     """
+    if recipe.kind == "hybrid":
+        return reverse(canvas, hybrid(canvas, recipe.views, recipe.prompts))
+    if recipe.kind == "inverse":
+        assert recipe.original is not None
+        assert recipe.keep is not None
+        return inverse(canvas, recipe.views, recipe.prompts, recipe.original, recipe.keep)
+
+    estimate = anagram(canvas, recipe.views, recipe.prompts, recipe.reduction)
+    if recipe.kind in ("generate", "anagram"):
+        return reverse(canvas, estimate)
+    assert recipe.original is not None
     match recipe.kind:
-        case "anagram":
-            return anagram(canvas, recipe.views, recipe.prompts, recipe.reduction)
-        case "hybrid":
-            return hybrid(canvas, recipe.views, recipe.prompts)
         case "inpaint":
-            assert recipe.original is not None
             assert recipe.keep_mask is not None
-            return inpaint(canvas, recipe.prompts, recipe.original, recipe.keep_mask)
-    raise ValueError(f"kind {recipe.kind!r} is unknown; choose from anagram, hybrid, inpaint")
+            jumps = recipe.jump_length, recipe.jump_n_sample
+            return inpaint(canvas, estimate, recipe.original, recipe.keep_mask, *jumps)
+        case "edit":
+            return edit(canvas, estimate, recipe.original, recipe.start)
+        case "denoise":
+            return denoise(canvas, estimate, recipe.original, recipe.start)
+    raise ValueError(f"kind {recipe.kind!r} is unknown")
 
 
 def stage_2_canvas(
@@ -62,6 +86,7 @@ def stage_2_canvas(
     image_noising_schedule: Schedule,
     noise: NoiseSource,
     noise_level: int,
+    sampler: str = "ddpm",
 ) -> Canvas:
     """Return the canvas of the second stage, conditioned on the first one's picture.
 
@@ -76,8 +101,9 @@ def stage_2_canvas(
         image_noising_schedule: The schedule that `noise_level` refers to.
         noise: The candidate's draws in this stage.
         noise_level: 0 to 999.
+        sampler: Name of the steps.
     """
     upscaled = interpolate(picture[None], (size, size), mode="bilinear", align_corners=True)[0]
     draw = noise.draw(upscaled.shape)
     low_res = image_noising_schedule.add_noise(upscaled, draw, noise_level)
-    return Canvas((3, size, size), timesteps, schedule, noise, low_res, noise_level)
+    return Canvas((3, size, size), timesteps, schedule, noise, low_res, noise_level, sampler)

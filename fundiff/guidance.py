@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from fundiff.calls import Calls, Lane, UNetCall
-from fundiff.sampling import Canvas, Estimate, Estimator
+from fundiff.canvas import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +17,28 @@ class Prompts:
         prompt_embeds: One (tokens, width) tensor per view.
         negative_prompt_embeds: What guidance points away from, (tokens, width).
         guidance_scale: 1 means off; then no unconditional lane is asked for.
+        guidance_start: Share of the timesteps after which guidance sets in, 0 to 1.
+        guidance_stop: Share of the timesteps after which guidance ends, 0 to 1.
     """
 
     prompt_embeds: tuple[Tensor, ...]
     negative_prompt_embeds: Tensor
     guidance_scale: float
+    guidance_start: float = 0.0
+    guidance_stop: float = 1.0
 
     def only(self, chosen: Sequence[int]) -> "Prompts":
         """Return these prompts reduced to the chosen views."""
         return replace(self, prompt_embeds=tuple(self.prompt_embeds[n] for n in chosen))
+
+    def at(self, passed: float) -> "Prompts":
+        """Return these prompts as they guide once a share of the timesteps has passed.
+
+        Outside its interval guidance is off: Kynkaanniemi et al., 2024, arXiv:2404.07724.
+        """
+        if self.guidance_start <= passed < self.guidance_stop:
+            return self
+        return replace(self, guidance_scale=1.0)
 
 
 def guided(
@@ -72,14 +85,3 @@ def guided(
             noise_pred = noise_u + prompts.guidance_scale * (noise_pred - noise_u)
         estimates.append(Estimate(noise_pred, predicted_variance))
     return estimates
-
-
-def plain(canvas: Canvas, prompts: Prompts) -> Estimator:
-    """Return the ordinary guided estimate of one prompt."""
-
-    def estimate(x_t: Tensor, i: int) -> Calls[Estimate]:
-        seen = canvas.model_input(x_t)
-        (combined,) = yield from guided([seen], prompts, canvas.timesteps[i], canvas.noise_level)
-        return combined
-
-    return estimate

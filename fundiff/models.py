@@ -4,6 +4,7 @@ Only what is needed is fetched and loaded: no safety checker, no watermarker, an
 only by who encodes. Only safetensors are read.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -210,11 +211,11 @@ def _schedule(folder: Path) -> Schedule:
             f"{folder} predicts {kind[0]} with {kind[1]} variance; "
             "fundiff draws with epsilon and learned_range, as DeepFloyd IF has them"
         )
-    return Schedule(
-        tuple(scheduler.alphas_cumprod.double().tolist()),
-        config.dynamic_thresholding_ratio if config.thresholding else None,
-        config.sample_max_value,
-    )
+    if config.thresholding:
+        clipped = config.dynamic_thresholding_ratio, config.sample_max_value
+    else:
+        clipped = None, config.clip_sample_range if config.clip_sample else math.inf
+    return Schedule(tuple(scheduler.alphas_cumprod.double().tolist()), *clipped)
 
 
 def _weights(folder: Path, variant: str | None) -> list[Path]:

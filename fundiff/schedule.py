@@ -27,20 +27,30 @@ class Schedule:
         alphas_cumprod: The cumulative products of alpha, one per training timestep, falling.
         thresholding_ratio: The percentile of dynamic thresholding; None clips to [-1, 1].
         sample_max_value: The largest value that dynamic thresholding rescales from.
+        final_alpha_prod: What alphas_cumprod is after the last step.
     """
 
     alphas_cumprod: tuple[float, ...]
     thresholding_ratio: float | None = 0.95
     sample_max_value: float = 1.5
+    final_alpha_prod: float = 1.0
 
     def alpha_prod(self, t: int) -> float:
-        """Return alphas_cumprod at t, or 1 (no noise) after the last step, t = -1."""
-        return 1.0 if t < 0 else self.alphas_cumprod[t]
+        """Return alphas_cumprod at t, or its final value after the last step, t = -1."""
+        return self.final_alpha_prod if t < 0 else self.alphas_cumprod[t]
 
     def add_noise(self, x_0: Tensor, noise: Tensor, t: int) -> Tensor:
         """Return a draw of q(x_t | x_0), Ho et al., 2020, arXiv:2006.11239, Eq. 4."""
         alpha_prod_t = self.alpha_prod(t)
         return math.sqrt(alpha_prod_t) * x_0 + math.sqrt(1 - alpha_prod_t) * noise
+
+    def renoise(self, x_t: Tensor, noise: Tensor, t: int, t_up: int) -> Tensor:
+        """Return a draw of q(x_t_up | x_t) at a noisier timestep: RePaint's jump back.
+
+        Lugmayr et al., 2022, arXiv:2201.09865, Algorithm 1, line 9, several steps in one draw.
+        """
+        alpha = self.alpha_prod(t_up) / self.alpha_prod(t)
+        return math.sqrt(alpha) * x_t + math.sqrt(1 - alpha) * noise
 
 
 def squared_cosine(num_train_timesteps: int = 1000) -> tuple[float, ...]:
@@ -87,6 +97,57 @@ def named(name: str) -> tuple[int, ...]:
     from diffusers.pipelines.deepfloyd_if import timesteps
 
     return tuple(getattr(timesteps, f"{name}_timesteps"))
+
+
+def strided(stride: int, num_train_timesteps: int = 1000) -> tuple[int, ...]:
+    """Return the multiples of a stride from high to 0; 30 gives 990, 960 ... 0, 34 of them.
+
+    Raises:
+        ValueError: If the stride is below 1 or beyond the last timestep.
+    """
+    if not 1 <= stride < num_train_timesteps:
+        raise ValueError(f"stride is {stride}; choose 1 to {num_train_timesteps - 1}")
+    return tuple(reversed(range(0, num_train_timesteps, stride)))
+
+
+def start_of(strength: float, count: int) -> int:
+    """Return the index into `count` timesteps at which an edit of this strength starts.
+
+    The last `strength` of the timesteps are walked, at least one, as diffusers counts it.
+    """
+    return min(count - int(count * strength), count - 1)
+
+
+def walk(
+    count: int, start: int = 0, jump_length: int = 0, jump_n_sample: int = 1
+) -> tuple[int, ...]:
+    """Return the indices into the timesteps that a reverse process passes; `count` is the picture.
+
+    Each index that is one above the one before is a step; one below it is a jump back to more
+    noise. RePaint walks every stretch of `jump_length` steps `jump_n_sample` times (Lugmayr et
+    al., 2022, arXiv:2201.09865, section 4.2 and Figure 9); with 1 there are no jumps.
+
+    Args:
+        count: Timesteps.
+        start: Index to start at; 0 is noise.
+        jump_length: Steps of a stretch.
+        jump_n_sample: How often each stretch is walked.
+    """
+    here, path = start, [start]
+    last = count - 1
+    left = {}
+    if jump_length and jump_n_sample > 1:
+        # Stretches are counted from the picture's end, as RePaint does, and begin below `start`.
+        ends = range(0, last - start + 1 - jump_length, jump_length)
+        left = {last - end: jump_n_sample - 1 for end in ends}
+    while here < count:
+        if left.get(here):
+            left[here] -= 1
+            here -= jump_length
+        else:
+            here += 1
+        path.append(here)
+    return tuple(path)
 
 
 def explicit(timesteps: Sequence[int], num_train_timesteps: int = 1000) -> tuple[int, ...]:

@@ -1,16 +1,21 @@
 """The views: transformations under which one picture is read with one of its prompts.
 
-No tensor is made here and torch is not imported, so that a manifest can be checked without it.
+A view's name holds all its parameters, as in `jigsaw:seed=7`, and views are composed with `+`, as
+in `flip+negate`. No tensor is made here and torch is not imported, so that a manifest can be
+checked without it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from fundiff import filters
+from fundiff import permutations
+from fundiff.filters import GRAYSCALE, WHOLE, Filter, gaussian, motion_blur
+from fundiff.permutations import CellMap
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,41 +24,99 @@ Map = Callable[["Tensor"], "Tensor"]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """How the model, and a person, reads a picture.
-
-    An orthogonal view turns the picture before the model sees it and turns the estimate back:
-    white noise stays white noise, which is what makes it work (Geng et al., 2024,
-    arXiv:2311.17919, section 3.3). A component view shows the picture as it is and keeps one
-    component of the estimated noise (Geng et al., 2024, arXiv:2404.11615, Eq. 5).
+class Frame:
+    """An isometry: how a picture is turned, cut up or negated before it is looked at.
 
     Attributes:
-        name: As it stands in a manifest, with its parameter.
+        name: As it stands in a manifest; `identity` where nothing changes.
         show: Maps (..., H, W) to what the model sees; the very same tensor if nothing changes.
-        invert: Maps what the model sees back.
+        invert: Maps what the model sees back, but for the sign.
         sign: What a noise estimate is multiplied with on its way back; a variance never is.
-        component: The part of the noise estimate that this view decides on, or None for all of it.
-        read: Maps the finished picture to what a person sees through this view.
+        cells: The map of a grid's cells, for a view that cuts the picture into pieces.
     """
 
     name: str
     show: Map
     invert: Map
-    read: Map
     sign: int = 1
-    component: Map | None = None
+    cells: CellMap | None = None
+
+    def then(self, other: Frame) -> Frame:
+        """Return the frame that turns a picture as this one does, and then as the other does."""
+        if self.name == IDENTITY.name:
+            return other
+        return Frame(
+            f"{self.name}+{other.name}",
+            lambda x: other.show(self.show(x)),
+            lambda x: self.invert(other.invert(x)),
+            self.sign * other.sign,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the model, and a person, reads a picture.
+
+    A frame turns the picture before the model sees it and turns the estimate back: white noise
+    stays white noise, which is what makes it work (Geng et al., 2024, arXiv:2311.17919, section
+    3.3). A component is the part of the estimated noise that the view's prompt decides on (Geng
+    et al., 2024, arXiv:2404.11615, Eq. 5); the components of one frame add up to the whole.
+
+    Attributes:
+        name: As it stands in a manifest, with its parameters.
+        frames: The isometries, in the order in which they are applied.
+        component: The part of the estimate, in the frame, that the prompt decides on.
+        reading: What a person sees of the picture, in the frame.
+    """
+
+    name: str
+    frames: tuple[Frame, ...]
+    component: Filter = WHOLE
+    reading: Filter = WHOLE
+
+    @property
+    def frame(self) -> Frame:
+        """The isometry from the picture to what is shown."""
+        frame = IDENTITY
+        for part in self.frames:
+            frame = frame.then(part)
+        return frame
+
+    @property
+    def cells(self) -> int:
+        """Cells that a picture's side must divide into; 1 if any picture will do."""
+        return max((f.cells.grid for f in self.frames if f.cells is not None), default=1)
 
     @property
     def is_orthogonal(self) -> bool:
-        """Whether the view permutes or negates pixels and keeps all of the estimate."""
-        return self.component is None
+        """Whether the view only permutes or negates pixels and keeps all of the estimate."""
+        return self.component is WHOLE
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the prompt is to be seen; `scale` with a negative factor steers away from it."""
+        return not (len(self.component.terms) == 1 and self.component.terms[0][1] < 0)
+
+    def show(self, x: Tensor) -> Tensor:
+        """Return what the model sees of a picture; the very same tensor if nothing changes."""
+        return self.frame.show(x)
+
+    def read(self, x: Tensor) -> Tensor:
+        """Return what a person sees of the finished picture through this view."""
+        shown = self.frame.show(x)
+        return shown if self.reading is WHOLE else self.reading(shown)
+
+    def invert(self, predicted_variance: Tensor) -> Tensor:
+        """Return a variance of the shown picture as one of the picture itself."""
+        return self.frame.invert(predicted_variance)
 
     def invert_noise(self, noise_pred: Tensor) -> Tensor:
-        """Return a noise estimate of the shown picture as one of the picture itself."""
-        noise_pred = self.invert(noise_pred)
-        if self.sign < 0:
-            noise_pred = -noise_pred
-        return noise_pred if self.component is None else self.component(noise_pred)
+        """Return this view's part of a noise estimate, as one of the picture itself."""
+        frame = self.frame
+        if self.component is not WHOLE:
+            noise_pred = self.component(noise_pred)
+        noise_pred = frame.invert(noise_pred)
+        return -noise_pred if frame.sign < 0 else noise_pred
 
 
 def _same(x: Tensor) -> Tensor:
@@ -68,87 +131,315 @@ def _mirror(x: Tensor) -> Tensor:
     return x.flip(-1)
 
 
-def _negate(x: Tensor) -> Tensor:
-    return -x
-
-
 def _rotate(quarters: int) -> Map:
     return lambda x: x.rot90(quarters, (-2, -1))
 
 
-def _orthogonal(show: Map, invert: Map) -> Callable[[str], View]:
-    return lambda name: View(name, show, invert, read=show)
+def _permuted(name: str, cells: CellMap) -> Frame:
+    """Return the frame of a permutation; its indices are worked out per size of picture."""
+    indices: dict[int, tuple[permutations.Cells, permutations.Cells]] = {}
+
+    def index(x: Tensor, inverse: int) -> Tensor:
+        size = x.shape[-1]
+        if size not in indices:
+            pixels = cells.pixels(size)
+            indices[size] = (pixels, pixels.argsort())
+        return x.flatten(-2)[..., indices[size][inverse]].view(x.shape)
+
+    return Frame(name, lambda x: index(x, 0), lambda x: index(x, 1), cells=cells)
 
 
-def _negation(name: str) -> View:
-    # The sign is undone by `sign`, not by `invert`: the variance has no sign to undo.
-    return View(name, _negate, _same, read=_negate, sign=-1)
+IDENTITY = Frame("identity", _same, _same)
 
-
-def _low_pass(name: str, sigma: float) -> View:
-    def keep(x: Tensor) -> Tensor:
-        return filters.low_pass(x, sigma)
-
-    return View(name, _same, _same, read=keep, component=keep)
-
-
-def _high_pass(name: str, sigma: float) -> View:
-    def keep(x: Tensor) -> Tensor:
-        return filters.high_pass(x, sigma)
-
-    return View(name, _same, _same, read=_same, component=keep)
-
-
-PLAIN: dict[str, Callable[[str], View]] = {
-    "identity": _orthogonal(_same, _same),
-    "flip": _orthogonal(_flip, _flip),
-    "mirror": _orthogonal(_mirror, _mirror),
-    "rotate_90": _orthogonal(_rotate(1), _rotate(-1)),
-    "rotate_180": _orthogonal(_rotate(2), _rotate(2)),
-    "rotate_270": _orthogonal(_rotate(3), _rotate(-3)),
-    "negate": _negation,
+PLAIN_FRAMES = {
+    frame.name: frame
+    for frame in (
+        IDENTITY,
+        Frame("flip", _flip, _flip),
+        Frame("mirror", _mirror, _mirror),
+        Frame("rotate_90", _rotate(1), _rotate(-1)),
+        Frame("rotate_180", _rotate(2), _rotate(2)),
+        Frame("rotate_270", _rotate(3), _rotate(-3)),
+        # The sign is undone by `sign`, not by `invert`: the variance has no sign to undo.
+        Frame("negate", lambda x: -x, _same, sign=-1),
+    )
 }
-"""Views without a parameter. Rotations are counter-clockwise."""
+"""Frames without a parameter."""
 
-WITH_SIGMA: dict[str, Callable[[str, float], View]] = {
-    "low_pass": _low_pass,
-    "high_pass": _high_pass,
-}
-"""Views with a sigma, in pixels of a 64-px picture, as in `low_pass:2`."""
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number in a view's name, after a colon: `name=value`, or the value alone.
+
+    Attributes:
+        name: Empty for one that stands without a name.
+        low: Smallest value; ints where it takes whole numbers only.
+        high: Largest value.
+        default: What it is if left out; None where it must be given.
+        choices: The values allowed, if they are few.
+    """
+
+    name: str
+    low: float
+    high: float
+    default: float | None = None
+    choices: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One sort of view.
+
+    Attributes:
+        example: A name of it, as a user would write it.
+        words: What one does or sees.
+        make: From the name and its parameters' values to the view.
+        parameters: What the name takes.
+    """
+
+    example: str
+    words: str
+    make: Callable[..., View]
+    parameters: tuple[Parameter, ...] = ()
+
 
 MAX_SIGMA = 16.0
 
+_SIGMA = Parameter("", 0.05, MAX_SIGMA)
+_SEED = Parameter("seed", 0, 999_999_999)
+_GRID = Parameter("grid", 32, 64, permutations.GRID, choices=(64,))
+_BLOCKS = Parameter("", 2, 64, choices=(2, 4, 8, 16, 32, 64))
+
+
+def _plain(base: str) -> Callable[[str], View]:
+    return lambda name: View(name, (PLAIN_FRAMES[base],))
+
+
+def _cut(make: Callable[..., CellMap]) -> Callable[..., View]:
+    return lambda name, *values: View(name, (_permuted(name, make(*values)),))
+
+
+def _part(
+    component: Callable[..., Filter], reading: Callable[..., Filter] = lambda *_: WHOLE
+) -> Callable[..., View]:
+    return lambda name, *values: View(name, (), component(*values), reading(*values))
+
+
+def _band(lower: float, upper: float) -> Filter:
+    return gaussian(lower) - gaussian(upper)
+
+
+def _scaled(factor: float) -> Filter:
+    return Filter((((), factor),))
+
+
+FRAMES: dict[str, Sort] = {
+    "identity": Sort("identity", "as it stands", _plain("identity")),
+    "flip": Sort("flip", "flipped top to bottom", _plain("flip")),
+    "mirror": Sort("mirror", "in the mirror", _plain("mirror")),
+    "rotate_90": Sort("rotate_90", "turned a quarter left", _plain("rotate_90")),
+    "rotate_180": Sort("rotate_180", "upside down", _plain("rotate_180")),
+    "rotate_270": Sort("rotate_270", "turned a quarter right", _plain("rotate_270")),
+    "negate": Sort("negate", "in negative", _plain("negate")),
+    "skew": Sort(
+        "skew:1.5",
+        "each column moved further down than the one before",
+        _cut(permutations.skew),
+        (Parameter("", -8.0, 8.0), _GRID),
+    ),
+    "patch_permute": Sort(
+        "patch_permute:8:seed=7",
+        "its squares put in another order",
+        _cut(permutations.patch_permute),
+        (_BLOCKS, _SEED),
+    ),
+    "pixel_permute": Sort(
+        "pixel_permute:32:seed=7",
+        "its pixels put in another order",
+        _cut(permutations.patch_permute),
+        (_BLOCKS, _SEED),
+    ),
+    "jigsaw": Sort(
+        "jigsaw:seed=7",
+        "its jigsaw pieces put together another way",
+        _cut(permutations.jigsaw),
+        (_SEED, _GRID),
+    ),
+    "inner_circle": Sort(
+        "inner_circle",
+        "its middle turned upside down",
+        _cut(permutations.inner_circle),
+        (_GRID,),
+    ),
+    "square_hinge": Sort(
+        "square_hinge",
+        "its nine squares turned on their hinges",
+        _cut(permutations.square_hinge),
+        (_GRID,),
+    ),
+}
+"""The isometries. Rotations are counter-clockwise."""
+
+COMPONENTS: dict[str, Sort] = {
+    "low_pass": Sort("low_pass:2", "from afar", _part(gaussian, gaussian), (_SIGMA,)),
+    "high_pass": Sort("high_pass:2", "up close", _part(lambda s: WHOLE - gaussian(s)), (_SIGMA,)),
+    "band": Sort(
+        "band:1:2",
+        "from the distance between",
+        _part(_band, lambda lower, _: gaussian(lower)),
+        (_SIGMA, _SIGMA),
+    ),
+    "triple_low": Sort("triple_low", "from afar", _part(lambda: gaussian(2), lambda: gaussian(2))),
+    "triple_medium": Sort(
+        "triple_medium", "from a few steps", _part(lambda: _band(1, 2), lambda: gaussian(1))
+    ),
+    "triple_high": Sort("triple_high", "up close", _part(lambda: WHOLE - gaussian(1))),
+    "grayscale": Sort("grayscale", "in dim light", _part(lambda: GRAYSCALE, lambda: GRAYSCALE)),
+    "color": Sort("color", "in colour", _part(lambda: WHOLE - GRAYSCALE)),
+    "motion": Sort(
+        "motion:9",
+        "in motion",
+        _part(motion_blur, motion_blur),
+        (Parameter("", 1.0, 32.0),),
+    ),
+    "motion_res": Sort(
+        "motion_res:9",
+        "at rest",
+        _part(lambda length: WHOLE - motion_blur(length)),
+        (Parameter("", 1.0, 32.0),),
+    ),
+    "scale": Sort("scale:0.5", "as it stands", _part(_scaled), (Parameter("", -8.0, 8.0),)),
+}
+"""The parts of a picture. Lengths are in pixels of a 64-px picture, and scale with it."""
+
+SORTS = FRAMES | COMPONENTS
+
 
 def names() -> list[str]:
-    """Return every view as a user would write it, with a sample parameter."""
-    return [*PLAIN, *(f"{name}:2" for name in WITH_SIGMA)]
+    """Return every view as a user would write it, with sample parameters."""
+    return [sort.example for sort in SORTS.values()]
 
 
+@lru_cache(maxsize=256)
 def view(name: str) -> View:
-    """Return the view of this name.
+    """Return the view of this name; `a+b` is a, and of what that shows b.
 
     Raises:
-        ValueError: If the name is unknown or its parameter is missing, surplus or out of range.
+        ValueError: If the name is unknown, a parameter is missing, surplus or out of range, or
+            the parts of a composition stand in the wrong order.
     """
-    base, colon, parameter = name.partition(":")
-    if base in PLAIN:
-        if colon:
-            raise ValueError(f"view {name!r} has a parameter; {base} takes none")
-        return PLAIN[base](name)
-    if base in WITH_SIGMA:
-        return WITH_SIGMA[base](name, _sigma(name, parameter))
-    raise ValueError(f"view {name!r} is unknown; choose from {', '.join(names())}")
+    parts = [_single(part) for part in name.split("+")]
+    if len(parts) == 1:
+        return parts[0]
+    if "identity" in name.split("+"):
+        raise ValueError(f"view {name!r} holds an identity, which changes nothing; leave it out")
+    frames: tuple[Frame, ...] = ()
+    component = reading = WHOLE
+    for part in parts:
+        if part.frames and component is not WHOLE:
+            raise ValueError(
+                f"view {name!r} turns the picture after a component was taken of it; "
+                f"write {part.name} first"
+            )
+        frames += part.frames
+        if part.component is not WHOLE:
+            component = component.then(part.component)
+            reading = reading.then(part.reading)
+    return View(name, frames, component, WHOLE if reading.is_whole else reading)
 
 
-def _sigma(name: str, parameter: str) -> float:
+def _single(name: str) -> View:
+    base, colon, text = name.partition(":")
+    if base not in SORTS:
+        raise ValueError(f"view {name!r} is unknown; choose from {', '.join(names())}")
+    sort = SORTS[base]
+    if colon and not sort.parameters:
+        raise ValueError(f"view {name!r} has a parameter; {base} takes none")
+    texts = text.split(":") if colon else []
+    values = [_value(name, base, parameter, texts) for parameter in sort.parameters]
+    if texts:
+        raise ValueError(f"view {name!r} has a wrong parameter {texts[0]!r}; {_usage(base)}")
+    if base == "band" and not values[0] < values[1]:
+        raise ValueError(f"view {name!r} has no band between its sigmas; {_usage(base)}")
+    if base in ("skew", "scale") and values[0] == 0:
+        raise ValueError(f"view {name!r} has a factor of 0; {_usage(base)}")
+    return sort.make(name, *values)
+
+
+def _value(name: str, base: str, parameter: Parameter, texts: list[str]) -> float:
+    """Take a parameter's value off the front of what a view's name holds; one spelling each."""
+    prefix = f"{parameter.name}=" if parameter.name else ""
+    if not texts or not texts[0].startswith(prefix):
+        if parameter.default is None:
+            raise ValueError(f"view {name!r} lacks {_describe(parameter)}; {_usage(base)}")
+        return parameter.default
+    text = texts.pop(0).removeprefix(prefix)
     try:
-        sigma = float(parameter)
+        value = int(text) if isinstance(parameter.low, int) else float(text)
     except ValueError:
-        sigma = math.nan
-    if not 0 < sigma <= MAX_SIGMA or parameter != f"{sigma:g}":
-        base = name.partition(":")[0]
-        raise ValueError(
-            f"view {name!r} needs a sigma above 0 and up to {MAX_SIGMA:g}, "
-            f"written as in {base}:2 or {base}:1.5"
-        )
-    return sigma
+        value = math.nan
+    allowed = value in parameter.choices if parameter.choices else True
+    if not parameter.low <= value <= parameter.high or not allowed or text != f"{value:.9g}":
+        raise ValueError(f"view {name!r} needs {_describe(parameter)}; {_usage(base)}")
+    return value
+
+
+def _describe(parameter: Parameter) -> str:
+    what = f"{parameter.name}=" if parameter.name else "a number"
+    if parameter.choices:
+        return f"{what} of {', '.join(map(str, parameter.choices))}"
+    kind = "a whole number " if isinstance(parameter.low, int) else ""
+    return f"{what} {kind}from {parameter.low:.9g} to {parameter.high:.9g}"
+
+
+def _usage(base: str) -> str:
+    return f"it is written as in {SORTS[base].example}"
+
+
+def by_frame(views: Sequence[View]) -> list[list[int]]:
+    """Return the numbers of the views that share a frame, frame by frame, in order.
+
+    Raises:
+        ValueError: If the components of a frame do not add up to the whole picture.
+    """
+    groups: dict[str, list[int]] = {}
+    for number, each in enumerate(views):
+        groups.setdefault(each.frame.name, []).append(number)
+    for group in groups.values():
+        total = Filter(())
+        for number in group:
+            total = total + views[number].component
+        if not total.is_whole:
+            written = "|".join(views[number].name for number in group)
+            raise ValueError(
+                f"views {written} do not add up to one whole picture; a decomposition is "
+                f"{', '.join(DECOMPOSITIONS)}, each with the same parameters, or a frame "
+                "alone; and no view stands twice"
+            )
+    return list(groups.values())
+
+
+DECOMPOSITIONS = (
+    "low_pass:2|high_pass:2",
+    "low_pass:2|band:1:2|high_pass:1",
+    "triple_low|triple_medium|triple_high",
+    "grayscale|color",
+    "motion:9|motion_res:9",
+    "scale:0.5|scale:0.5",
+)
+"""Components that add up to the whole, as a user would write them."""
+
+COMPLEMENTS = {
+    "low_pass": "high_pass",
+    "high_pass": "low_pass",
+    "grayscale": "color",
+    "color": "grayscale",
+    "motion": "motion_res",
+    "motion_res": "motion",
+}
+
+
+def complement(name: str) -> str | None:
+    """Return the view that adds up to the whole with this one, if there is one by name."""
+    base, colon, parameter = name.partition(":")
+    return f"{COMPLEMENTS[base]}{colon}{parameter}" if base in COMPLEMENTS else None

@@ -13,7 +13,7 @@ from fundiff.guidance import Prompts
 from fundiff.models import Stage
 from fundiff.noise import Noise, candidate_seed
 from fundiff.pictures import keep_mask, square, to_tensor
-from fundiff.sampling import Canvas
+from fundiff.canvas import Canvas
 from fundiff.schedule import leading
 from fundiff.views import view
 from manifests.records import Picture, Request

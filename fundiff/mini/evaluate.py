@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor, multiprocessing
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
+from fundiff.canvas import Canvas
 from fundiff.cascade import Recipe, draw
 from fundiff.engine import Engine
 from fundiff.guidance import Prompts
@@ -28,7 +29,6 @@ from fundiff.models import Stage, load_stage, load_text_encoder
 from fundiff.noise import Noise, candidate_seed
 from fundiff.pictures import to_image
 from fundiff.prompts import encode
-from fundiff.sampling import Canvas
 from fundiff.schedule import leading
 from fundiff.scores import alignment
 from fundiff.views import view

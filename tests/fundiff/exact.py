@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from fundiff.calls import Calls
+from fundiff.canvas import Canvas
 from fundiff.engine import Engine
 from fundiff.guidance import Prompts
 from fundiff.noise import Noise
-from fundiff.sampling import Canvas
 from fundiff.schedule import Schedule, leading, squared_cosine
 
 SIZE = 16
-SCHEDULE = Schedule(squared_cosine(), thresholding_ratio=None)
+SCHEDULE = Schedule(squared_cosine(), thresholding_ratio=None, sample_max_value=1.0)
 
 
 def one_image_unet(samples: Tensor, t: Tensor, embeds: Tensor, _: Tensor | None) -> Tensor:

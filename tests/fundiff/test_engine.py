@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from fundiff.anagram import anagram
+from fundiff.canvas import Canvas
 from fundiff.engine import Engine
 from fundiff.guidance import Prompts
 from fundiff.hybrid import hybrid
 from fundiff.inpaint import inpaint
 from fundiff.models import Stage, load_stage
 from fundiff.noise import Noise, candidate_seed
-from fundiff.sampling import Canvas
 from fundiff.schedule import leading
 from fundiff.views import view
 from tests.fundiff.exact import canvas as exact_canvas
