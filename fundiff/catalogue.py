@@ -1,5 +1,6 @@
 """Which repositories belong together as a cascade. No torch here: a launcher asks this first."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ STAGE_2 = {
     "DeepFloyd/IF-I-XL-v1.0": "DeepFloyd/IF-II-L-v1.0",
 }
 """The second stage that DeepFloyd pairs with each first stage."""
+
+SIZES = {"IF-I-": 64, "IF-II-": 256}
+"""What the stages of DeepFloyd IF draw, by a part of their names."""
 
 DEFAULT_JUDGE = "openai/clip-vit-large-patch14"
 
@@ -31,6 +35,14 @@ def hub_id(model: str) -> str:
             "give mini, owner/name, or the path of a folder"
         )
     return model
+
+
+def picture_size(model: str) -> int | None:
+    """Return the side in pixels of what a stage draws, or None if its files are not here."""
+    config = Path(model).expanduser() / "unet" / "config.json"
+    if config.is_file():
+        return int(json.loads(config.read_text())["sample_size"])
+    return next((size for name, size in SIZES.items() if name in model), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,7 @@ def jigsaw_pieces(grid: int) -> Cells:
     """Return the number of the piece that each cell of the jigsaw belongs to, (grid^2,)."""
     side = grid // PIECES
     rows, columns = np.divmod(np.arange(grid**2), grid)
-    owner = rows // side * PIECES + columns // side
+    owner: Cells = rows // side * PIECES + columns // side
     for piece in range(PIECES**2):
         row, column = divmod(piece, PIECES)
         sideways = (row + column) % 2 == 0
@@ -205,8 +205,7 @@ def jigsaw_pieces(grid: int) -> Cells:
 
 def _centre(piece: int, grid: int) -> Cells:
     row, column = divmod(piece, PIECES)
-    centre: Cells = (np.array([row, column]) * 2 + 1 - PIECES) * (grid // PIECES)
-    return centre
+    return (np.array([row, column]) * 2 + 1 - PIECES) * (grid // PIECES)
 
 
 def _shape(owner: Cells, piece: int, turns: int) -> frozenset[tuple[int, ...]]:

@@ -1,11 +1,15 @@
 """The noise schedule, the timesteps it is walked along, and the forward process."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NAMED_TIMESTEPS = (
     "fast27",
@@ -108,6 +112,24 @@ def strided(stride: int, num_train_timesteps: int = 1000) -> tuple[int, ...]:
     if not 1 <= stride < num_train_timesteps:
         raise ValueError(f"stride is {stride}; choose 1 to {num_train_timesteps - 1}")
     return tuple(reversed(range(0, num_train_timesteps, stride)))
+
+
+def timesteps(name: str, num_inference_steps: int) -> tuple[int, ...]:
+    """Return a list of timesteps as a manifest names it.
+
+    Args:
+        name: Empty for `num_inference_steps` even ones, a name of `NAMED_TIMESTEPS`, or
+            `stride:30`.
+        num_inference_steps: Of even ones.
+
+    Raises:
+        ValueError: If the name is none of these.
+    """
+    if not name:
+        return leading(num_inference_steps)
+    if name.startswith("stride:") and name.removeprefix("stride:").isdecimal():
+        return strided(int(name.removeprefix("stride:")))
+    return named(name)
 
 
 def start_of(strength: float, count: int) -> int:

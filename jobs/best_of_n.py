@@ -32,7 +32,9 @@ Scores = Mapping[int, float | None]
 Policy = Generator[Draw, Scores, list[Verdict]]
 
 
-def best_of_n(candidates: int, want: int, accept: float | None, max_candidates: int) -> Policy:
+def best_of_n(
+    candidates: int, want: int, accept: float | None, max_candidates: int, stages: int = 2
+) -> Policy:
     """Decide over one request: draw, keep the best, draw again while too few are accepted.
 
     A round brings `candidates` through stage I and as many of the best as are still wanted
@@ -44,6 +46,7 @@ def best_of_n(candidates: int, want: int, accept: float | None, max_candidates: 
         want: Accepted candidates to stop at.
         accept: Least final score of an accepted candidate, or None.
         max_candidates: Candidates in all rounds together.
+        stages: 2, or 1 to decide by stage I's picture.
 
     Returns:
         One verdict per candidate that was started, in the order of the candidates.
@@ -55,31 +58,34 @@ def best_of_n(candidates: int, want: int, accept: float | None, max_candidates: 
         drawn += len(batch)
 
         scores = yield Draw(1, batch)
-        going_on = want - accepted
         chosen = []
         for rank, candidate in enumerate(_ranked(batch, scores), start=1):
             if scores[candidate] is None:
                 verdicts[candidate] = Verdict(candidate, "failed", "failed in stage 1")
-            elif rank <= going_on:
+            elif rank <= want - accepted:
                 chosen.append(candidate)
             else:
-                reason = f"stage 1: rank {rank} of {len(batch)}, {going_on} go on"
+                reason = f"stage 1: rank {rank} of {len(batch)}, {want - accepted} go on"
                 verdicts[candidate] = Verdict(candidate, "rejected", reason)
         if not chosen:
             continue
 
-        scores = yield Draw(2, tuple(sorted(chosen)))
+        if stages == 2:
+            scores = yield Draw(2, tuple(sorted(chosen)))
         for candidate in chosen:
-            score = scores[candidate]
-            if score is None:
-                verdicts[candidate] = Verdict(candidate, "failed", "failed in stage 2")
-            elif accept is not None and score < accept:
-                reason = f"stage 2: score {score:.4f} is below {accept:g}"
-                verdicts[candidate] = Verdict(candidate, "rejected", reason)
-            else:
-                verdicts[candidate] = Verdict(candidate, "accepted", "")
-                accepted += 1
+            verdicts[candidate] = _final(candidate, scores[candidate], accept, stages)
+        accepted += sum(verdicts[candidate].status == "accepted" for candidate in chosen)
     return [verdicts[candidate] for candidate in sorted(verdicts)]
+
+
+def _final(candidate: int, score: float | None, accept: float | None, stage: int) -> Verdict:
+    """Return how a candidate ends that came through the last stage."""
+    if score is None:
+        return Verdict(candidate, "failed", f"failed in stage {stage}")
+    if accept is not None and score < accept:
+        reason = f"stage {stage}: score {score:.4f} is below {accept:g}"
+        return Verdict(candidate, "rejected", reason)
+    return Verdict(candidate, "accepted", "")
 
 
 def _ranked(batch: tuple[int, ...], scores: Scores) -> list[int]:

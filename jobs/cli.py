@@ -20,9 +20,10 @@ from rich.table import Table
 
 from jobs.config import code_version
 from jobs.reading import SourceError, read_requests_from
+from manifests.kinds import KINDS
 from manifests.layout import RunFolder
 from manifests.progress import Progress
-from manifests.records import KINDS, STATUSES
+from manifests.records import STATUSES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,7 +54,7 @@ best_option = click.option(
 def filter_options(function: F) -> F:
     """Add the options that choose among requests."""
     for option in (
-        click.option("--kind", type=click.Choice(KINDS), help="Only this kind of request."),
+        click.option("--kind", type=click.Choice(list(KINDS)), help="Only this kind of request."),
         click.option("--tag", help="Only requests with this tag."),
         click.option("--status", type=click.Choice(STATUSES), help="Only such candidates."),
     ):

@@ -1,15 +1,16 @@
 """What the judge says of a request's pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 from torch import Tensor
 
 from fundiff.judges import Judge
-from fundiff.pictures import to_image, to_tensor
-from fundiff.scores import alignment, concealment
-from fundiff.views import view
+from fundiff.pictures import keep_mask, square, to_image, to_tensor
+from fundiff.scores import alignment, concealment, kept_error, seam_ratio
+from fundiff.views import View, view
+from jobs.recipes import open_picture
 from manifests.records import Request
 
 
@@ -23,6 +24,8 @@ class Judgement:
         concealment: How well each view hides the other prompts; None with a single prompt.
         far: For a hybrid, how what one sees from afar fits its prompt.
         near: For a hybrid, how what one sees from near fits its prompt.
+        seam: For an inpainting, gradient at the hole's border by that beside it.
+        kept_error: Distance from the original in what is kept of it, in 8-bit levels.
     """
 
     similarities: tuple[float, ...]
@@ -30,6 +33,8 @@ class Judgement:
     concealment: float | None
     far: float | None = None
     near: float | None = None
+    seam: float | None = None
+    kept_error: float | None = None
 
 
 def judge_pictures(
@@ -44,22 +49,54 @@ def judge_pictures(
         images: Pictures of the request's candidates.
     """
     views = [view(name) for name in request.views]
-    readings = [to_image(v.read(to_tensor(image))) for image in images for v in views]
+    pictures = [to_tensor(_drawn(image)) for image in images]
+    readings = [to_image(v.read(picture)) for picture in pictures for v in views]
     image_embeds = judge.image_embeds(readings).view(len(images), len(views), -1)
-    return [_judgement(request, embeds @ text_embeds.T, judge) for embeds in image_embeds]
+    judgements = []
+    for picture, embeds in zip(pictures, image_embeds, strict=True):
+        judgement = _judgement(request, views, embeds @ text_embeds.T, judge)
+        seam, error = _fidelity(request, picture)
+        judgements.append(replace(judgement, seam=seam, kept_error=error))
+    return judgements
 
 
-def _judgement(request: Request, similarities: Tensor, judge: Judge) -> Judgement:
+def _drawn(image: Image.Image) -> Image.Image:
+    """Return the square that was drawn: of a comparison of panels, the last one."""
+    return image.crop((image.width - image.height, 0, image.width, image.height))
+
+
+def _judgement(
+    request: Request, views: Sequence[View], similarities: Tensor, judge: Judge
+) -> Judgement:
+    wanted = [n for n, each in enumerate(views) if each.is_wanted]
+    chosen = similarities[wanted][:, wanted]
     own = dict(zip(request.views, similarities.diagonal().tolist(), strict=True))
     is_hybrid = request.kind == "hybrid"
     return Judgement(
         tuple(similarities.flatten().tolist()),
-        alignment(similarities),
-        concealment(similarities, judge.temperature) if len(request.views) > 1 else None,
-        far=_first(own, "low_pass") if is_hybrid else None,
-        near=_first(own, "high_pass") if is_hybrid else None,
+        alignment(chosen),
+        concealment(chosen, judge.temperature) if len(wanted) > 1 else None,
+        far=_first(own, FAR) if is_hybrid else None,
+        near=_first(own, NEAR) if is_hybrid else None,
     )
 
 
-def _first(own: dict[str, float], view_name: str) -> float | None:
-    return next((value for name, value in own.items() if name.startswith(view_name)), None)
+FAR, NEAR = ("low_pass", "triple_low"), ("high_pass", "triple_high")
+"""The components that are read from afar, and from near."""
+
+
+def _first(own: dict[str, float], bases: tuple[str, ...]) -> float | None:
+    return next((value for name, value in own.items() if name.startswith(bases)), None)
+
+
+def _fidelity(request: Request, picture: Tensor) -> tuple[float | None, float | None]:
+    """Return seam ratio and error of a picture against the image that it keeps a part of."""
+    if request.image is None or request.kind not in ("inpaint", "inverse"):
+        return None, None
+    size = picture.shape[-1]
+    original = to_tensor(square(open_picture(request.image), size))
+    if request.mask is not None:
+        keep = keep_mask(open_picture(request.mask), size)
+        return seam_ratio(picture, keep), kept_error(picture, original, keep)
+    part = view(request.keep).component
+    return None, kept_error(part(picture), part(original))

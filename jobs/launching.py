@@ -1,10 +1,14 @@
 """From a manifest and options to a run that is under way."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fundiff.catalogue import Cascade, picture_size
+from fundiff.views import view
 from jobs import steps
+from jobs.budget import describe_budget
 from jobs.config import RunConfig, code_version
 from jobs.planning import plan_run, require_same
 from jobs.reading import SourceError, read_requests_from
@@ -18,8 +22,9 @@ from jobs.submitting import (
 )
 from manifests.files import read_json
 from manifests.layout import RunFolder
-from manifests.manifest import count_requests
+from manifests.manifest import count_requests, read_manifest
 from manifests.plan import read_plan
+from manifests.records import Request
 from slurm.limits import read_limits
 from slurm.profiles import Profile, load_profile
 
@@ -113,10 +118,12 @@ def describe(asked: Launch) -> list[str]:
             require_same(run, RunConfig.from_json(read_json(planned.run_json)), planned.plan)
         shards = open_shards(run if run.plan.is_file() else planned)
         requests, all_shards = count_requests(planned.manifest), len(read_plan(planned.plan))
-    lines = [
-        f"{requests} requests in {all_shards} shards, {len(shards)} of them to draw; "
-        f"run folder {asked.run}"
-    ]
+        budget = describe_budget(read_manifest(planned.manifest))
+        lines = [
+            f"{requests} requests in {all_shards} shards, {len(shards)} of them to draw; "
+            f"run folder {asked.run}",
+            *budget,
+        ]
     if asked.cluster == "slurm" and shards:
         lines += describe_slurm(run, profile, read_limits(), len(shards))
     return lines
@@ -146,7 +153,24 @@ def _plan(asked: Launch, profile: Profile, folder: RunFolder) -> None:
         code_version=code_version(),
     )
     config.cascade.check_folders()
+    _require_sizes(requests, config.cascade)
     plan_run(requests, folder, config, asked.requests_per_shard)
+
+
+def _require_sizes(requests: Sequence[Request], models: Cascade) -> None:
+    """Refuse views with more cells than a stage's pictures have pixels, as far as that is known.
+
+    Raises:
+        ValueError: With the view and the size.
+    """
+    sizes = [size for size in map(picture_size, (models.stage_1, models.stage_2)) if size]
+    for name in {name for request in requests for name in request.views}:
+        for size in sizes:
+            if size % view(name).cells:
+                raise ValueError(
+                    f"view {name!r} cuts a picture into {view(name).cells} cells a side, but "
+                    f"{models.stage_1} draws {size} px; choose fewer, or another model"
+                )
 
 
 def _absolute(model: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fundiff.views import view
+from fundiff.views import DECOMPOSITIONS, by_frame, view
 from manifests.check import Problem, check_rows
 from manifests.manifest import read_manifest
 from manifests.records import Request, content_id
@@ -54,31 +54,36 @@ def _read_parquet(path: Path, styles: Sequence[str]) -> tuple[list[Request], lis
         if request.request_id in seen:
             refuse(row, "request_id", request.request_id, "the same request stands above")
         seen.add(request.request_id)
-        if said := check_views(request.kind, request.views):
+        if said := check_views(request.kind, request.views, request.keep):
             refuse(row, "views", "|".join(request.views), said)
     if not requests:
         refuse(0, "", "", "the manifest holds no requests")
     return requests, problems
 
 
-def check_views(kind: str, names: tuple[str, ...]) -> str | None:
-    """Return what is wrong with the views of a request, or None."""
+def check_views(kind: str, names: Sequence[str], keep: str = "") -> str | None:
+    """Return what is wrong with the views of a request, or None.
+
+    Args:
+        kind: Of the request.
+        names: Its views.
+        keep: The component that an inverse problem keeps of its image.
+    """
     try:
         views = [view(name) for name in names]
+        frames = by_frame([view(keep), *views] if keep else views)
     except ValueError as error:
         return str(error)
     written = "|".join(names)
-    components = [v.name for v in views if not v.is_orthogonal]
-    if kind == "hybrid":
-        if len(names) != 2:
-            return f"a hybrid has {len(names)} views; it takes two that add up to the whole"
-        sigmas = [name.partition(":")[::2] for name in names]
-        if sorted(base for base, _ in sigmas) != ["high_pass", "low_pass"]:
-            return f"views {written} do not add up to the whole; take low_pass:2|high_pass:2"
-        if len({sigma for _, sigma in sigmas}) > 1:
-            return f"views {written} do not add up to the whole; give both the same sigma"
-    elif components:
-        return f"view {components[0]!r} is one component of a picture; it belongs to kind hybrid"
-    if kind == "inpaint" and names != ("identity",):
-        return f"views {written} do not fit an inpainting; leave views out"
+    match kind:
+        case "generate" | "denoise" if tuple(names) != ("identity",):
+            return f"views {written} do not fit kind {kind}; leave views out"
+        case "hybrid" | "inverse" if len(frames) > 1 or len(views) + bool(keep) < 2:
+            kept = f" and {keep}, which is kept," if keep else ""
+            return (
+                f"views {written}{kept} are not the components of one whole picture; "
+                f"choose from {', '.join(DECOMPOSITIONS)}"
+            )
+        case "anagram" if len(frames) == 1:
+            return f"views {written} are the components of one picture; they belong to kind hybrid"
     return None

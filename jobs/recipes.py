@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from PIL import Image
 from torch import Tensor
 
-from fundiff import cascade
+from fundiff import cascade, schedule
 from fundiff.calls import Calls
+from fundiff.canvas import Canvas
 from fundiff.guidance import Prompts
+from fundiff.inpaint import soft_edges
 from fundiff.models import Stage
 from fundiff.noise import Noise, candidate_seed
 from fundiff.pictures import keep_mask, square, to_tensor
-from fundiff.canvas import Canvas
-from fundiff.schedule import leading
 from fundiff.views import view
+from jobs.budget import guidance_scale, start_of
 from manifests.records import Picture, Request
 
 
@@ -24,18 +25,16 @@ class Studio:
     """The models and the text that candidates are drawn with.
 
     Attributes:
-        stage_1: The first UNet.
-        stage_2: The second UNet.
+        stages: The UNets, by stage, 1 and 2.
         embeddings: Prompt -> (tokens, width), on the stages' device.
         run_seed: The run's seed, for requests without one of their own.
-        originals: Pictures and masks of inpaintings, once they were cut to a stage's size.
+        originals: Input images and their masks, once they were cut to a stage's size.
     """
 
-    stage_1: Stage
-    stage_2: Stage
+    stages: Mapping[int, Stage]
     embeddings: Mapping[str, Tensor]
     run_seed: int
-    originals: dict[tuple[str, int], tuple[Tensor, Tensor]] = field(default_factory=dict)
+    originals: dict[tuple[str, int], tuple[Tensor, Tensor | None]] = field(default_factory=dict)
 
     def seed(self, request: Request, candidate: int) -> int:
         """Return the seed of a candidate."""
@@ -44,14 +43,15 @@ class Studio:
 
     def draw_stage_1(self, request: Request, candidate: int) -> Calls[Tensor]:
         """Return the algorithm that draws a candidate's first picture."""
-        stage = self.stage_1
+        stage = self.stages[1]
         canvas = Canvas(
             (3, stage.size, stage.size),
-            leading(request.num_inference_steps),
+            timesteps_of(request, 1),
             stage.schedule,
             Noise(self.seed(request, candidate), 1, stage.device),
+            sampler=request.sampler,
         )
-        return cascade.draw(self._recipe(request, stage, request.guidance_scale), canvas)
+        return cascade.draw(self._recipe(request, 1), canvas)
 
     def draw_stage_2(
         self, request: Request, candidate: int, picture: Image.Image
@@ -61,37 +61,62 @@ class Studio:
         The first picture is taken in its 8-bit form, as it is stored: so a run that was
         interrupted between the stages goes on to the same bits.
         """
-        stage = self.stage_2
+        stage = self.stages[2]
         assert stage.image_noising_schedule is not None
         canvas = cascade.stage_2_canvas(
             to_tensor(picture).to(stage.device),
             stage.size,
-            leading(request.stage_2_num_inference_steps),
+            timesteps_of(request, 2),
             stage.schedule,
             stage.image_noising_schedule,
             Noise(self.seed(request, candidate), 2, stage.device),
             request.noise_level,
+            request.sampler,
         )
-        return cascade.draw(self._recipe(request, stage, request.stage_2_guidance_scale), canvas)
+        return cascade.draw(self._recipe(request, 2), canvas)
 
-    def _recipe(self, request: Request, stage: Stage, guidance_scale: float) -> cascade.Recipe:
+    def _recipe(self, request: Request, stage: int) -> cascade.Recipe:
         prompts = Prompts(
             tuple(self.embeddings[prompt] for prompt in request.full_prompts),
             self.embeddings[request.negative_prompt],
-            guidance_scale,
+            guidance_scale(request, stage),
+            request.guidance_start,
+            request.guidance_stop,
         )
-        views = tuple(view(name) for name in request.views)
-        if request.image is None or request.mask is None:
-            return cascade.Recipe(request.kind, views, prompts, request.reduction)
+        original, mask = self._original(request, self.stages[stage])
+        return cascade.Recipe(
+            request.kind,
+            tuple(view(name) for name in request.views),
+            prompts,
+            request.reduction,
+            original,
+            mask,
+            view(request.keep) if request.keep else None,
+            start_of(request, stage),
+            request.jump_length,
+            request.jump_n_sample,
+        )
+
+    def _original(self, request: Request, stage: Stage) -> tuple[Tensor | None, Tensor | None]:
+        """Return a request's image and what is kept of it, at a stage's size."""
+        if request.image is None:
+            return None, None
         key = (request.request_id, stage.size)
         if key not in self.originals:
-            self.originals[key] = (
-                to_tensor(square(open_picture(request.image), stage.size)).to(stage.device),
-                keep_mask(open_picture(request.mask), stage.size).to(stage.device),
-            )
-        return cascade.Recipe(
-            request.kind, views, prompts, request.reduction, *self.originals[key]
-        )
+            image = to_tensor(square(open_picture(request.image), stage.size)).to(stage.device)
+            mask = None
+            if request.mask is not None:
+                hard = keep_mask(open_picture(request.mask), stage.size).to(stage.device)
+                mask = soft_edges(hard, request.mask_blur)
+            self.originals[key] = image, mask
+        return self.originals[key]
+
+
+def timesteps_of(request: Request, stage: int) -> tuple[int, ...]:
+    """Return the timesteps that a request asks for in a stage."""
+    if stage == 1:
+        return schedule.timesteps(request.timesteps, request.num_inference_steps)
+    return schedule.timesteps(request.stage_2_timesteps, request.stage_2_num_inference_steps)
 
 
 def open_picture(picture: Picture) -> Image.Image:

@@ -100,8 +100,10 @@ def work(run: str, shard: int, stopping: Callable[[], bool] = lambda: False) -> 
     embeddings = load_embeddings(folder, texts)
     models = config.cascade
     studio = Studio(
-        load_stage(models.stage_1, device, dtype, models.revision),
-        load_stage(models.stage_2, device, dtype, models.revision),
+        {
+            1: load_stage(models.stage_1, device, dtype, models.revision),
+            2: load_stage(models.stage_2, device, dtype, models.revision),
+        },
         {text: embeds.to(device) for text, embeds in embeddings.items()},
         config.seed,
     )
@@ -123,8 +125,8 @@ class ShardRun:
         self._judge = judge
         self._attempt = uuid.uuid4().hex[:12]
         self._engines: dict[int, Engine[Key]] = {
-            1: Engine(studio.stage_1, config.stage_1_lanes),
-            2: Engine(studio.stage_2, config.stage_2_lanes),
+            1: Engine(studio.stages[1], config.stage_1_lanes),
+            2: Engine(studio.stages[2], config.stage_2_lanes),
         }
         self._open: dict[str, OpenRequest] = {}
         self._rows: list[Candidate] = []
@@ -164,7 +166,11 @@ class ShardRun:
 
     def _begin(self, request: Request, drawn: dict[int, Try]) -> None:
         policy = best_of_n(
-            request.candidates, request.want, request.accept, request.max_candidates
+            request.candidates,
+            request.want,
+            request.accept,
+            request.max_candidates,
+            request.stages,
         )
         text_embeds = self._judge.text_embeds(request.full_prompts)
         opened = OpenRequest(request, policy, text_embeds, next(policy), drawn)
@@ -247,6 +253,8 @@ class ShardRun:
             concealment=last.concealment if last else None,
             near=last.near if last else None,
             far=last.far if last else None,
+            seam=last.seam if last else None,
+            kept_error=last.kept_error if last else None,
             stage_1_similarities=first.similarities if first else (),
             similarities=last.similarities if last else (),
             stage_1_lanes=known.lanes.get(1, 0),

@@ -4,15 +4,29 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from manifests.columns import COLUMNS, RANGES, RowReader
 from manifests.images import Pictures, picture_size
-from manifests.records import KINDS, LIMITS, REDUCTIONS, Picture, Request, make_request
+from manifests.kinds import KINDS, OWN_COLUMNS, kinds_with
+from manifests.records import (
+    LIMITS,
+    REDUCTIONS,
+    SAMPLERS,
+    Picture,
+    Request,
+    count_timesteps,
+    make_request,
+)
 from manifests.rows import Problem, RawRow, did_you_mean, shorten
 
-__all__ = ["MAX_TOKENS", "Problem", "check_rows", "default_views", "estimate_tokens"]
+__all__ = ["MAX_TOKENS", "Problem", "check_rows", "estimate_tokens"]
 
 MAX_TOKENS = 77
+DEFAULT_STRENGTH = 0.7
+
+CheckViews = Callable[[str, tuple[str, ...], str], str | None]
+"""`check_views(kind, views, keep)` says what is wrong with the views of a kind, or None."""
 
 
 def estimate_tokens(text: str) -> int:
@@ -28,7 +42,7 @@ def check_rows(
     rows: Sequence[RawRow],
     *,
     base: Path,
-    check_views: Callable[[str, tuple[str, ...]], str | None],
+    check_views: CheckViews,
     allow_outside: bool = False,
     count_tokens: Callable[[str], int] = estimate_tokens,
 ) -> tuple[list[Request], list[Problem]]:
@@ -37,7 +51,7 @@ def check_rows(
     Args:
         rows: What `read_source` returned; problems it met come out among the others.
         base: The folder that image and mask paths are relative to.
-        check_views: Says what is wrong with the views of a kind, or None.
+        check_views: What knows the views.
         allow_outside: Whether pictures outside `base` may be read.
         count_tokens: Number of tokens of a prompt; by default an estimate from its words.
     """
@@ -67,7 +81,7 @@ def check_rows(
 
 def _read_row(
     row: RowReader,
-    check_views: Callable[[str, tuple[str, ...]], str | None],
+    check_views: CheckViews,
     pictures: Pictures,
     count_tokens: Callable[[str], int],
 ) -> Request | None:
@@ -75,6 +89,7 @@ def _read_row(
     kind = _read_kind(row)
     prompts = _read_prompts(row, kind)
     views = _read_views(row, kind, prompts, check_views)
+    _refuse_columns_of_other_kinds(row, kind)
     style, negative_prompt = row.text("style"), row.text("negative_prompt")
     tags = row.texts("tags")
     _warn_of_long_prompts(row, style or "", prompts or (), negative_prompt or "", count_tokens)
@@ -85,9 +100,15 @@ def _read_row(
         "style": style,
         "negative_prompt": negative_prompt,
         "tags": tags,
+        "keep": row.text("keep"),
+        "timesteps": _read_timesteps(row, "timesteps"),
+        "stage_2_timesteps": _read_timesteps(row, "stage_2_timesteps"),
+        "sampler": row.choice("sampler", "ddpm", SAMPLERS),
         "reduction": _read_reduction(row, kind),
+        "stages": row.number("stages", 1 if kind == "denoise" else 2, *LIMITS["stages"]),
         **_read_candidates(row),
         **{column: row.number(column, *bounds) for column, bounds in RANGES.items()},
+        **_read_start(row, kind),
         **_read_pictures(row, kind, pictures),
     }
     if row.has_errors():
@@ -125,12 +146,13 @@ def _read_prompts(row: RowReader, kind: str | None) -> tuple[str, ...] | None:
         row.error("prompts", "", "prompts are missing", "write them, with | between them in CSV")
         return None
     shown = " | ".join(prompts)
-    if kind == "inpaint" and len(prompts) != 1:
-        row.error("prompts", shown, f"inpaint takes 1 prompt, not {len(prompts)}", "write one")
-        return None
-    if kind in ("anagram", "hybrid") and len(prompts) < 2:
-        row.error("prompts", shown, f"{kind} needs 2 or more prompts, not 1", "add one after a |")
-        return None
+    if kind is not None:
+        least, most = KINDS[kind].prompts
+        if not least <= len(prompts) <= most:
+            shown, takes = " | ".join(prompts), KINDS[kind].describe_prompts()
+            message = f"{kind} takes {takes}, not {len(prompts)}"
+            row.error("prompts", shown, message, f"write {takes}, with | between them in CSV")
+            return None
     return prompts
 
 
@@ -138,7 +160,7 @@ def _read_views(
     row: RowReader,
     kind: str | None,
     prompts: tuple[str, ...] | None,
-    check_views: Callable[[str, tuple[str, ...]], str | None],
+    check_views: CheckViews,
 ) -> tuple[str, ...] | None:
     views = row.texts("views")
     if views is None or kind is None:
@@ -146,7 +168,7 @@ def _read_views(
     if not views:
         if prompts is None:
             return None
-        views = default_views(kind, len(prompts))
+        views = KINDS[kind].default_views(len(prompts))
         if not views:
             row.error(
                 "views", "", f"{kind} of {len(prompts)} prompts has no default views", "write them"
@@ -156,30 +178,59 @@ def _read_views(
     if prompts is not None and len(views) != len(prompts):
         message = f"{len(views)} views for {len(prompts)} prompts"
         row.error("views", shown, message, "write one view for each prompt")
-    if fault := check_views(kind, views):
+    if fault := check_views(kind, views, row.fields.get("keep") or ""):
         row.error("views", shown, fault, "change the views")
     return views
 
 
-def default_views(kind: str, count: int) -> tuple[str, ...]:
-    """Return the views of `count` prompts that name none; () where there is no default."""
-    if kind == "inpaint":
-        return ("identity",)
-    if kind == "hybrid":
-        return ("low_pass:2", "high_pass:2") if count == 2 else ()
-    if count == 2:
-        return ("identity", "flip")
-    return ("identity", "rotate_90", "rotate_180", "rotate_270")[:count] if count <= 4 else ()
+def _refuse_columns_of_other_kinds(row: RowReader, kind: str | None) -> None:
+    """Name what is given and not taken, or needed and not given."""
+    if kind is None:
+        return
+    for column in OWN_COLUMNS - KINDS[kind].own:
+        if row.given(column):
+            message = f"{kind} takes no {column}"
+            row.error(
+                column, row.fields[column], message, f"remove it, or use {kinds_with(column)}"
+            )
+    for column in KINDS[kind].needs:
+        if not row.given(column):
+            remedy = (
+                "name a component, such as low_pass:2 or grayscale"
+                if column == "keep"
+                else "write the path of a picture file"
+            )
+            row.error(column, "", f"{kind} needs {column}", remedy)
+
+
+def _read_start(row: RowReader, kind: str | None) -> dict[str, Any]:
+    """Return where an edit starts, half-way unless it is said; nothing for other kinds."""
+    if kind is None or "start" not in KINDS[kind].own:
+        return {}
+    if row.given("start") and row.given("strength"):
+        remedy = "remove one of them"
+        row.error("start", row.fields["start"], "start and strength say the same", remedy)
+    if row.given("start") or row.given("strength"):
+        return {}
+    return {"strength": DEFAULT_STRENGTH}
+
+
+def _read_timesteps(row: RowReader, column: str) -> str | None:
+    """Return the name of a list of timesteps; empty where it is not given."""
+    name = row.text(column)
+    if name:
+        try:
+            count_timesteps(name, 1)
+        except ValueError as error:
+            row.error(column, name, *_message_and_remedy(error))
+            return None
+    return name
 
 
 def _read_reduction(row: RowReader, kind: str | None) -> str | None:
-    reduction = row.text("reduction")
-    if reduction == "":
-        return "sum" if kind == "hybrid" else "mean"
-    if reduction is not None and reduction not in REDUCTIONS:
-        message = f"reduction {shorten(reduction)!r} is unknown"
-        row.error("reduction", reduction, message, did_you_mean(reduction, REDUCTIONS))
-    elif kind == "hybrid" and reduction != "sum":
+    default = "sum" if kind == "hybrid" else "mean"
+    reduction = row.choice("reduction", default, REDUCTIONS)
+    if kind == "hybrid" and reduction not in (None, "sum"):
         message = "a hybrid's parts add up, so its reduction is sum"
         row.error("reduction", reduction, message, "write sum or leave it out")
     return reduction
@@ -205,19 +256,14 @@ def _read_pictures(
     paths = {column: row.text(column) for column in ("image", "mask")}
     if kind is None or None in paths.values():
         return nothing
-    for column, path in paths.items():
-        if kind == "inpaint" and not path:
-            row.error(column, "", f"inpaint needs {column}", "write the path of a picture file")
-        elif kind != "inpaint" and path:
-            row.error(column, path, f"{kind} takes no {column}", "remove it, or use inpaint")
-    if kind != "inpaint" or not paths["image"]:
+    if not paths["image"] or "image" not in KINDS[kind].own:
         return nothing
     image = pictures.image(paths["image"])
     if isinstance(image, ValueError):
         row.error("image", paths["image"], *_message_and_remedy(image))
         return nothing
-    if not paths["mask"]:
-        return nothing
+    if not paths["mask"] or "mask" not in KINDS[kind].own:
+        return {"image": image, "mask": None}
     mask = pictures.mask(paths["mask"], picture_size(image))
     if isinstance(mask, ValueError):
         row.error("mask", paths["mask"], *_message_and_remedy(mask))

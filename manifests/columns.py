@@ -2,28 +2,41 @@
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from manifests.records import LIMITS
-from manifests.rows import Problem, shorten
+from manifests.rows import Problem, did_you_mean, shorten
 
 COLUMNS = (
-    "kind", "prompts", "views", "style", "negative_prompt", "image", "mask", "candidates", "want",
-    "accept", "max_candidates", "guidance_scale", "num_inference_steps", "stage_2_guidance_scale",
-    "stage_2_num_inference_steps", "noise_level", "reduction", "seed", "tags",
+    "kind", "prompts", "views", "style", "negative_prompt", "image", "mask", "keep", "candidates",
+    "want", "accept", "max_candidates", "guidance_scale", "num_inference_steps",
+    "stage_2_guidance_scale", "stage_2_num_inference_steps", "noise_level", "timesteps",
+    "stage_2_timesteps", "guidance_start", "guidance_stop", "sampler", "reduction", "start",
+    "strength", "mask_blur", "jump_length", "jump_n_sample", "stages", "seed", "tags",
 )  # fmt: skip
+DEFAULTS: dict[str, Any] = {
+    "guidance_scale": 7.0,
+    "num_inference_steps": 30,
+    "stage_2_guidance_scale": 4.0,
+    "stage_2_num_inference_steps": 30,
+    "noise_level": 50,
+    "guidance_start": 0.0,
+    "guidance_stop": 1.0,
+    "start": None,
+    "strength": None,
+    "mask_blur": 0.0,
+    "jump_length": 0,
+    "jump_n_sample": 1,
+    "seed": None,
+}
 # Default, least and greatest value; a range of ints takes whole numbers only.
 RANGES: dict[str, tuple[Any, float, float]] = {
-    "guidance_scale": (7.0, *LIMITS["guidance_scale"]),
-    "num_inference_steps": (30, *LIMITS["num_inference_steps"]),
-    "stage_2_guidance_scale": (4.0, *LIMITS["stage_2_guidance_scale"]),
-    "stage_2_num_inference_steps": (30, *LIMITS["stage_2_num_inference_steps"]),
-    "noise_level": (50, *LIMITS["noise_level"]),
+    **{name: (default, *LIMITS[name]) for name, default in DEFAULTS.items()},
     "accept": (None, -1.0, 1.0),
-    "seed": (None, *LIMITS["seed"]),
 }
-NUMBER_COLUMNS = ("candidates", "want", "max_candidates", *RANGES)
+NUMBER_COLUMNS = ("candidates", "want", "max_candidates", "stages", *RANGES)
 LIST_COLUMNS = ("prompts", "views", "tags")
 
 
@@ -60,6 +73,15 @@ class RowReader:
         if value is None:
             return ""
         return self._string(column, value, "write text")
+
+    def choice(self, column: str, default: str, choices: Sequence[str]) -> str | None:
+        """Return one of the choices, the default where it is not given, None where wrong."""
+        value = self.text(column)
+        if value and value not in choices:
+            message = f"{column} {shorten(value)!r} is unknown"
+            self.error(column, value, message, did_you_mean(value, choices))
+            return None
+        return default if value == "" else value
 
     def texts(self, column: str) -> tuple[str, ...] | None:
         """Return strings from a list or a `|` cell; () where not given, None where wrong."""

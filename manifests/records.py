@@ -7,8 +7,21 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-KINDS = ("anagram", "hybrid", "inpaint")
-REDUCTIONS = ("mean", "sum", "alternate")
+from manifests.kinds import KINDS, OWN_COLUMNS, kinds_with
+
+REDUCTIONS = ("mean", "sum", "alternate", "rectified")
+SAMPLERS = ("ddpm", "ddim", "dpmsolver++")
+TIMESTEPS = {
+    "fast27": 27,
+    "smart27": 27,
+    "smart50": 50,
+    "smart100": 100,
+    "smart185": 185,
+    "super27": 27,
+    "super40": 40,
+    "super100": 100,
+}
+"""DeepFloyd IF's hand-tuned lists of timesteps, and how many each holds."""
 STATUSES = ("accepted", "rejected", "failed")
 LIMITS: dict[str, tuple[float, float]] = {
     "candidates": (1, 100_000),
@@ -19,6 +32,14 @@ LIMITS: dict[str, tuple[float, float]] = {
     "stage_2_guidance_scale": (1.0, 100.0),
     "stage_2_num_inference_steps": (1, 1000),
     "noise_level": (0, 999),
+    "guidance_start": (0.0, 1.0),
+    "guidance_stop": (0.0, 1.0),
+    "stages": (1, 2),
+    "start": (0, 999),
+    "strength": (0.001, 1.0),
+    "mask_blur": (0.0, 16.0),
+    "jump_length": (0, 999),
+    "jump_n_sample": (1, 100),
     "seed": (0, 2**63 - 1),
 }
 """Smallest and largest value of a request's numbers; ints where it takes whole numbers only."""
@@ -46,8 +67,9 @@ class Request:
         views: How the picture is read with each prompt.
         style: Words that go before every prompt.
         negative_prompt: What guidance points away from.
-        image: What an inpainting starts from.
+        image: What an inpainting, edit, inverse problem or denoising starts from.
         mask: Of an inpainting; white = repaint.
+        keep: Of an inverse problem: the component that is the image's.
         candidates: Candidates per round.
         want: Accepted candidates to stop at, and how many of a round go on to stage II.
         accept: Least final score of an accepted candidate, or None.
@@ -57,7 +79,18 @@ class Request:
         stage_2_guidance_scale: In stage II; 1 means off.
         stage_2_num_inference_steps: In stage II.
         noise_level: Noise on stage II's low-res conditioning, 0 to 999.
+        timesteps: Of stage I: empty for `num_inference_steps` even ones, or a list's name.
+        stage_2_timesteps: Likewise for stage II.
+        guidance_start: Share of the timesteps after which guidance sets in.
+        guidance_stop: Share of the timesteps after which guidance ends.
+        sampler: One of `SAMPLERS`, in both stages.
         reduction: How the views' estimates are combined.
+        start: Of an edit or denoising: index into stage I's timesteps, or None for `strength`.
+        strength: Of an edit or denoising: share of the timesteps that is walked, or None.
+        mask_blur: Of an inpainting: softness of the mask's edge, sigma in pixels of 64.
+        jump_length: Of an inpainting: timesteps of a stretch that is walked several times.
+        jump_n_sample: Of an inpainting: how often each stretch is walked; 1 is once.
+        stages: 2, or 1 to end with stage I's picture.
         seed: Goes before the run's seed, or None.
         tags: For finding and filtering; they decide nothing.
     """
@@ -70,6 +103,7 @@ class Request:
     negative_prompt: str = ""
     image: Picture | None = None
     mask: Picture | None = None
+    keep: str = ""
     candidates: int = 16
     want: int = 4
     accept: float | None = None
@@ -79,14 +113,30 @@ class Request:
     stage_2_guidance_scale: float = 4.0
     stage_2_num_inference_steps: int = 30
     noise_level: int = 50
+    timesteps: str = ""
+    stage_2_timesteps: str = ""
+    guidance_start: float = 0.0
+    guidance_stop: float = 1.0
+    sampler: str = "ddpm"
     reduction: str = "mean"
+    start: int | None = None
+    strength: float | None = None
+    mask_blur: float = 0.0
+    jump_length: int = 0
+    jump_n_sample: int = 1
+    stages: int = 2
     seed: int | None = None
     tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _one_of("kind", self.kind, KINDS)
+        _one_of("kind", self.kind, tuple(KINDS))
         _one_of("reduction", self.reduction, REDUCTIONS)
+        _one_of("sampler", self.sampler, SAMPLERS)
         self._check_shape()
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        """Refuse numbers out of range, and such as do not go together."""
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -98,9 +148,32 @@ class Request:
                 f"max_candidates is {self.max_candidates}, below candidates {self.candidates}; "
                 "raise it or leave it out"
             )
+        if self.guidance_start >= self.guidance_stop:
+            raise ValueError(
+                f"guidance_start {self.guidance_start:g} is not before guidance_stop "
+                f"{self.guidance_stop:g}; guidance_scale 1 turns guidance off"
+            )
+        if (self.jump_length > 0) != (self.jump_n_sample > 1):
+            raise ValueError(
+                f"jump_length is {self.jump_length} and jump_n_sample {self.jump_n_sample}; "
+                "give both, such as 5 and 2, or neither"
+            )
+
+        for stage in (1, 2):
+            self.count_timesteps(stage)
+        if self.start is not None and self.start >= self.count_timesteps(1):
+            last = self.count_timesteps(1) - 1
+            raise ValueError(f"start is {self.start}, but the timesteps end at {last}; lower it")
+
+    def count_timesteps(self, stage: int) -> int:
+        """Return how many timesteps a stage has."""
+        if stage == 1:
+            return count_timesteps(self.timesteps, self.num_inference_steps)
+        return count_timesteps(self.stage_2_timesteps, self.stage_2_num_inference_steps)
 
     def _check_shape(self) -> None:
-        """Refuse prompts, views and pictures that do not go together in this kind."""
+        """Refuse prompts, views and columns that do not go together in this kind."""
+        kind = KINDS[self.kind]
         if len(self.prompts) != len(self.views):
             raise ValueError(
                 f"request has {len(self.prompts)} prompts and {len(self.views)} views; "
@@ -108,29 +181,61 @@ class Request:
             )
         if not all(prompt.strip() for prompt in self.prompts):
             raise ValueError(f"prompts {self.prompts} hold an empty one; give each view words")
-        takes_pictures = self.kind == "inpaint"
-        if (takes_pictures and len(self.prompts) != 1) or (
-            not takes_pictures and len(self.prompts) < 2
-        ):
+        least, most = kind.prompts
+        if not least <= len(self.prompts) <= most:
             raise ValueError(
-                f"kind {self.kind} has {len(self.prompts)} prompts; "
-                f"give {'one' if takes_pictures else 'two or more'}"
+                f"kind {self.kind} has {len(self.prompts)} prompts; give {kind.describe_prompts()}"
             )
-        for name in ("image", "mask"):
-            if (getattr(self, name) is not None) != takes_pictures:
-                raise ValueError(
-                    f"kind {self.kind} {'needs an' if takes_pictures else 'takes no'} {name}; "
-                    f"{'give one' if takes_pictures else 'leave it out'}"
-                )
+        for name in kind.needs:
+            if getattr(self, name) in (None, ""):
+                raise ValueError(f"kind {self.kind} needs {name}; give one")
         if self.kind == "hybrid" and self.reduction != "sum":
             raise ValueError(
                 f"reduction is {self.reduction!r}; a hybrid's components are summed, choose sum"
             )
+        for field in fields(Request):
+            unused = field.name in OWN_COLUMNS - kind.own
+            if unused and getattr(self, field.name) != field.default:
+                raise ValueError(
+                    f"kind {self.kind} takes no {field.name}; leave it out, "
+                    f"or use {kinds_with(field.name)}"
+                )
+        starts = "start" in kind.own
+        if starts and (self.start is None) == (self.strength is None):
+            raise ValueError(f"kind {self.kind} takes either start or strength; give one of them")
+        if self.kind == "denoise" and self.stages != 1:
+            raise ValueError("kind denoise ends with stage I; leave stages out")
 
     @property
     def full_prompts(self) -> tuple[str, ...]:
         """The prompts with the style before them, as the model reads them."""
         return tuple(f"{self.style} {prompt}".strip() for prompt in self.prompts)
+
+
+def count_timesteps(name: str, num_inference_steps: int) -> int:
+    """Return how many timesteps a list has.
+
+    Args:
+        name: Empty for `num_inference_steps` even ones, one of `TIMESTEPS`, or `stride:30` for
+            the multiples of 30 below 1000.
+        num_inference_steps: Of even ones.
+
+    Raises:
+        ValueError: If the name is none of these.
+    """
+    if not name:
+        return num_inference_steps
+    if name in TIMESTEPS:
+        return TIMESTEPS[name]
+    stride = name.removeprefix("stride:")
+    if stride == name or not (stride.isascii() and stride.isdecimal()) or stride[0] == "0":
+        raise ValueError(
+            f"timesteps {name!r} are unknown; choose from {', '.join(TIMESTEPS)}, "
+            "or write stride:30"
+        )
+    if int(stride) > 999:
+        raise ValueError(f"timesteps {name!r} have a stride beyond 999; write stride:30")
+    return len(range(0, 1000, int(stride)))
 
 
 def make_request(**content: Any) -> Request:
@@ -185,6 +290,9 @@ class Candidate:
         concealment: How well each view hides the other prompts, after the last stage.
         near: For a hybrid, fit of the near reading.
         far: For a hybrid, fit of the far reading.
+        seam: For an inpainting, gradient at the hole's border by that beside it; 1 is no seam.
+        kept_error: Root mean square distance from the original in what is kept of it, in 8-bit
+            levels.
         stage_1_similarities: Row-major view x prompt matrix after stage I.
         similarities: Row-major view x prompt matrix after the last stage.
         stage_1_lanes: UNet lanes that stage I cost.
@@ -212,6 +320,8 @@ class Candidate:
     concealment: float | None
     near: float | None
     far: float | None
+    seam: float | None
+    kept_error: float | None
     stage_1_similarities: tuple[float, ...]
     similarities: tuple[float, ...]
     stage_1_lanes: int

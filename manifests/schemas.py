@@ -5,7 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "1"
+from manifests.kinds import KINDS
+
+SCHEMA_VERSION = "2"
 
 PICTURE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
@@ -36,13 +38,14 @@ MANIFEST = _schema(
     "manifest",
     [
         _field("request_id", pa.string(), "Hash of everything that decides the pictures"),
-        _field("kind", pa.string(), "anagram, hybrid or inpaint"),
+        _field("kind", pa.string(), ", ".join(KINDS)),
         _field("prompts", pa.list_(pa.string()), "What each view is to show"),
         _field("views", pa.list_(pa.string()), "How the picture is read, one per prompt"),
         _field("style", pa.string(), "Words that go before every prompt"),
         _field("negative_prompt", pa.string(), "What guidance points away from"),
-        _field("image", PICTURE, "What an inpainting starts from", nullable=True),
+        _field("image", PICTURE, "What the picture starts from or keeps a part of", nullable=True),
         _field("mask", PICTURE, "Of an inpainting; white = repaint", nullable=True),
+        _field("keep", pa.string(), "Of an inverse problem: the image's component"),
         _field("candidates", pa.int32(), "Candidates per round"),
         _field("want", pa.int32(), "Accepted candidates to stop at; as many go on to stage II"),
         _field(
@@ -54,7 +57,18 @@ MANIFEST = _schema(
         _field("stage_2_guidance_scale", pa.float64(), "In stage II; 1 means off"),
         _field("stage_2_num_inference_steps", pa.int32(), "In stage II"),
         _field("noise_level", pa.int32(), "Noise on stage II's low-res conditioning, 0 to 999"),
+        _field("timesteps", pa.string(), "Stage I's list, empty for even ones"),
+        _field("stage_2_timesteps", pa.string(), "Stage II's list, empty for even ones"),
+        _field("guidance_start", pa.float64(), "Share of the timesteps before guidance sets in"),
+        _field("guidance_stop", pa.float64(), "Share of the timesteps after which it ends"),
+        _field("sampler", pa.string(), "Steps of the reverse process"),
         _field("reduction", pa.string(), "How the views' estimates are combined"),
+        _field("start", pa.int32(), "Edit: index into stage I's timesteps", nullable=True),
+        _field("strength", pa.float64(), "Edit: share of the timesteps walked", nullable=True),
+        _field("mask_blur", pa.float64(), "Inpainting: sigma of the mask's edge, pixels of 64"),
+        _field("jump_length", pa.int32(), "Inpainting: timesteps of a stretch walked again"),
+        _field("jump_n_sample", pa.int32(), "Inpainting: how often each stretch is walked"),
+        _field("stages", pa.int32(), "2, or 1 to end with stage I"),
         _field("seed", pa.int64(), "Goes before the run's seed", nullable=True),
         _field("tags", pa.list_(pa.string()), "For finding and filtering; they decide nothing"),
     ],
@@ -76,6 +90,8 @@ _SCORES = [
     _field("concealment", pa.float64(), "How well each view hides the others", nullable=True),
     _field("near", pa.float64(), "Hybrid: fit of the near reading", nullable=True),
     _field("far", pa.float64(), "Hybrid: fit of the far reading", nullable=True),
+    _field("seam", pa.float64(), "Inpainting: gradient at the border by beside", nullable=True),
+    _field("kept_error", pa.float64(), "Distance from what is kept, 8-bit levels", nullable=True),
 ]
 
 _IDENTITY = [

@@ -7,14 +7,45 @@ from jobs.embeddings import encode_prompts
 from jobs.planning import plan_run
 from manifests.layout import RunFolder
 from manifests.records import Request
-from tests.manifests.rows import inpainting, request
+from tests.manifests.rows import inpainting, png, request
 
 SHORT = {"num_inference_steps": 4, "stage_2_num_inference_steps": 3}
 
 
+def every_kind(**fields) -> list[Request]:
+    """One request of every kind, small."""
+    image, mask = png(90, side=16), inpainting().mask
+    return [
+        request(**fields),
+        request(**fields, kind="generate", prompts=("a skull",), views=("identity",)),
+        request(**fields, kind="hybrid", views=("low_pass:8", "high_pass:8"), reduction="sum"),
+        inpainting(**fields),
+        request(**fields, kind="edit", image=image, strength=0.6),
+        request(
+            **fields,
+            kind="inverse",
+            image=image,
+            prompts=("a skull",),
+            views=("color",),
+            keep="grayscale",
+        ),
+        request(
+            **(fields | {"stages": 1}),
+            kind="denoise",
+            image=image,
+            prompts=("a skull",),
+            views=("identity",),
+            start=1,
+        ),
+        inpainting(
+            **fields, image=image, mask=mask, prompts=("a", "b"), views=("identity", "flip")
+        ),
+    ]
+
+
 @pytest.fixture
 def requests() -> list[Request]:
-    """One request of every kind, small."""
+    """Requests of several kinds, small."""
     few = {**SHORT, "candidates": 4, "want": 2, "max_candidates": 4}
     return [
         request(**few),

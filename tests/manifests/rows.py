@@ -33,6 +33,8 @@ def candidate(request_id: str = "a" * 16, number: int = 0, **fields: Any) -> Can
         "concealment": 0.9,
         "near": None,
         "far": None,
+        "seam": None,
+        "kept_error": None,
         "stage_1_similarities": (0.2, 0.1, 0.1, 0.2),
         "similarities": (0.25, 0.1, 0.1, 0.3),
         "stage_1_lanes": 120,

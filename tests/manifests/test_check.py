@@ -8,15 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from manifests.check import check_rows, estimate_tokens
+from manifests.check import DEFAULT_STRENGTH, check_rows, estimate_tokens
 from manifests.columns import COLUMNS, LIST_COLUMNS, NUMBER_COLUMNS
+from manifests.kinds import KINDS, OWN_COLUMNS, kinds_with
 from manifests.records import Request, make_request
 from manifests.rows import Problem, RawRow, shorten
 
 ANAGRAM = {"kind": "anagram", "prompts": ["a duck", "a rabbit"]}
 
 
-def check(*rows, base=Path(), check_views=lambda kind, views: None, **options):
+def check(*rows, base=Path(), check_views=lambda kind, views, keep: None, **options):
     """Check rows of fields; their lines are 1, 2, 3 ..."""
     raw = [RawRow(line, fields) for line, fields in enumerate(rows, start=1)]
     return check_rows(raw, base=base, check_views=check_views, **options)
@@ -144,7 +145,7 @@ def test_a_number_written_in_two_ways_gives_one_id(value):
         ({"kind": 3}, "kind", "must be text, not int"),
         ({"prompts": None}, "prompts", "missing"),
         ({"prompts": []}, "prompts", "missing"),
-        ({"prompts": ["a"]}, "prompts", "needs 2 or more prompts"),
+        ({"prompts": ["a"]}, "prompts", "takes 2 or more prompts"),
         ({"prompts": ["a", " "]}, "prompts", "entry 2 of prompts is empty"),
         ({"prompts": ["a", None]}, "prompts", "must be text, not NoneType"),
         ({"prompts": {"a": "b"}}, "prompts", "must be a list of texts"),
@@ -194,7 +195,7 @@ def test_a_misspelt_name_gets_a_suggestion(fields, suggestion):
 
 
 def test_the_callers_word_on_views_is_passed_on():
-    problem = problem_of(ANAGRAM, check_views=lambda kind, views: f"{kind} {views[1]} no")
+    problem = problem_of(ANAGRAM, check_views=lambda kind, views, keep: f"{kind} {views[1]} no")
     assert (problem.column, problem.message) == ("views", "anagram flip no")
 
 
@@ -206,13 +207,94 @@ def test_the_callers_word_on_views_is_passed_on():
         ({"mask": None}, "mask", "inpaint needs mask"),
         ({"image": None}, "image", "inpaint needs image"),
         ({"image": "../a.png"}, "image", "outside the folder"),
-        ({"prompts": ["a", "b"], "views": ["x", "y"]}, "prompts", "takes 1 prompt"),
+        ({"strength": 0.5}, "strength", "inpaint takes no strength"),
+        ({"jump_length": 5}, "", "give both, such as 5 and 2"),
+        ({"mask_blur": 17}, "mask_blur", "outside 0.0 to 16.0"),
     ],
 )
 def test_a_faulty_inpainting_is_named(pictures, fields, column, message):
     problem = problem_of({**INPAINT, **fields}, base=pictures)
     assert problem.column == column
     assert message in problem.message
+
+
+KIND_ROWS = {
+    "generate": {"prompts": ["a"]},
+    "anagram": {"prompts": ["a", "b"]},
+    "hybrid": {"prompts": ["a", "b"]},
+    "inpaint": {"prompts": ["a"], "image": "image.png", "mask": "mask.png"},
+    "edit": {"prompts": ["a"], "image": "image.png"},
+    "inverse": {"prompts": ["a"], "image": "image.png", "keep": "grayscale", "views": ["color"]},
+    "denoise": {"prompts": ["a"], "image": "image.png"},
+}
+
+
+def test_there_is_a_row_for_every_kind():
+    assert list(KIND_ROWS) == list(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_made_from_what_it_needs_alone(pictures, kind):
+    request = request_of({"kind": kind, **KIND_ROWS[kind]}, base=pictures)
+    assert request.kind == kind
+    assert (request.image is not None) == ("image" in KIND_ROWS[kind])
+    assert request.stages == (1 if kind == "denoise" else 2)
+    assert request.strength == (DEFAULT_STRENGTH if kind in ("edit", "denoise") else None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("column", sorted(OWN_COLUMNS))
+def test_a_column_of_another_kind_is_refused_with_the_kinds_that_take_it(pictures, kind, column):
+    values = {"image": "image.png", "mask": "mask.png", "keep": "color", "reduction": "sum"}
+    row = {"kind": kind, **KIND_ROWS[kind], column: values.get(column, 1)}
+    _, problems = check(row, base=pictures)
+    said = [p for p in problems if p.message == f"{kind} takes no {column}"]
+    assert bool(said) == (column not in KINDS[kind].own)
+    for problem in said:
+        assert problem.remedy.endswith(kinds_with(column))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_without_what_it_needs_is_refused(pictures, kind):
+    for column in KINDS[kind].needs:
+        problem = problem_of({"kind": kind, **KIND_ROWS[kind], column: None}, base=pictures)
+        assert (problem.column, problem.message) == (column, f"{kind} needs {column}")
+
+
+@pytest.mark.parametrize("kind", ["generate", "denoise"])
+def test_a_kind_of_one_prompt_refuses_two(pictures, kind):
+    problem = problem_of({"kind": kind, **KIND_ROWS[kind], "prompts": ["a", "b"]}, base=pictures)
+    assert problem.message == f"{kind} takes 1 prompt, not 2"
+
+
+EDIT = {"kind": "edit", **KIND_ROWS["edit"]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "column", "message"),
+    [
+        ({"start": 3, "strength": 0.5}, "start", "say the same"),
+        ({"start": 30}, "", "the timesteps end at 29"),
+        ({"start": 34, "timesteps": "stride:30"}, "", "the timesteps end at 33"),
+        ({"strength": 0}, "strength", "outside 0.001 to 1.0"),
+        ({"timesteps": "smart28"}, "timesteps", "'smart28' are unknown"),
+        ({"timesteps": "stride:0"}, "timesteps", "'stride:0' are unknown"),
+        ({"stage_2_timesteps": "stride:1000"}, "stage_2_timesteps", "beyond 999"),
+        ({"sampler": "euler"}, "sampler", "'euler' is unknown"),
+        ({"guidance_start": 0.5, "guidance_stop": 0.5}, "", "is not before guidance_stop"),
+        ({"guidance_stop": 1.5}, "guidance_stop", "outside 0.0 to 1.0"),
+        ({"stages": 3}, "stages", "outside 1 to 2"),
+    ],
+)
+def test_a_faulty_edit_is_named(pictures, fields, column, message):
+    problem = problem_of({**EDIT, **fields}, base=pictures)
+    assert problem.column == column
+    assert message in problem.message
+
+
+def test_the_courses_index_counts_the_courses_timesteps(pictures):
+    request = request_of({**EDIT, "start": 20, "timesteps": "stride:30"}, base=pictures)
+    assert (request.start, request.strength, request.count_timesteps(1)) == (20, None, 34)
 
 
 def test_every_fault_of_every_row_is_listed_and_the_good_row_kept():

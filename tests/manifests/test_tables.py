@@ -110,6 +110,12 @@ def test_a_request_id_covers_what_decides_the_pictures_and_nothing_else():
         "stage_2_num_inference_steps": 20,
         "noise_level": 100,
         "reduction": "alternate",
+        "timesteps": "smart27",
+        "stage_2_timesteps": "stride:50",
+        "guidance_start": 0.1,
+        "guidance_stop": 0.9,
+        "sampler": "ddim",
+        "stages": 1,
         "seed": 0,
     }
     ids = {request(**{name: value}).request_id for name, value in changed.items()}
@@ -119,14 +125,22 @@ def test_a_request_id_covers_what_decides_the_pictures_and_nothing_else():
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"kind": "anagramm"}, "choose from anagram, hybrid, inpaint"),
+        ({"kind": "anagramm"}, "choose from generate, anagram, hybrid, inpaint, edit, inverse"),
         ({"views": ("flip",)}, "one view per prompt"),
         ({"reduction": "median"}, "choose from mean, sum, alternate"),
         ({"candidates": 0}, "choose 1 to"),
         ({"noise_level": 1000}, "choose 0 to 999"),
         ({"guidance_scale": float("nan")}, "choose 1 to"),
         ({"max_candidates": 3}, "below candidates"),
-        ({"kind": "inpaint"}, "has 2 prompts; give one"),
+        ({"kind": "generate"}, "has 2 prompts; give 1 prompt"),
+        ({"kind": "inpaint"}, "needs image"),
+        ({"kind": "hybrid"}, "components are summed, choose sum"),
+        ({"sampler": "euler"}, "choose from ddpm, ddim"),
+        ({"strength": 0.5}, "takes no strength; leave it out, or use edit or denoise"),
+        ({"jump_length": 5, "jump_n_sample": 2}, "takes no jump_length"),
+        ({"guidance_start": 1.0}, "is not before guidance_stop"),
+        ({"timesteps": "fast28"}, "choose from fast27"),
+        ({"stages": 3}, "choose 1 to 2"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(fields, words):
@@ -161,7 +175,7 @@ def test_a_file_that_is_no_manifest_is_refused_in_one_line(tmp_path):
         read_manifest(path)
     old = schemas.MANIFEST.with_metadata({b"fundiff_table": b"manifest", b"schema_version": b"0"})
     pq.write_table(schemas.MANIFEST.empty_table().cast(old), path)
-    with pytest.raises(ValueError, match="schema_version 0, this fundiff reads 1"):
+    with pytest.raises(ValueError, match="schema_version 0, this fundiff reads 2"):
         read_manifest(path)
 
 
