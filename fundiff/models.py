@@ -101,12 +101,7 @@ def load_stage(
         ModelError: If the model cannot be had, or does not fit on the GPU.
     """
     folder = fetch(model, ["unet", "scheduler", "image_noising_scheduler"], dtype, revision)
-    variant = _variant(folder / "unet", dtype)
-    _require_memory(model, folder / "unet", variant, dtype, device)
-    unet = UNet2DConditionModel.from_pretrained(
-        folder, subfolder="unet", variant=variant, torch_dtype=dtype, use_safetensors=True
-    )
-    unet = unet.to(device).eval().requires_grad_(False)
+    unet = load_part(UNet2DConditionModel, model, folder / "unet", device, dtype)
     noising = folder / "image_noising_scheduler"
     return Stage(
         unet,
@@ -127,13 +122,29 @@ def load_text_encoder(
     from transformers import AutoTokenizer, T5EncoderModel
 
     folder = fetch(model, ["tokenizer", "text_encoder"], dtype, revision)
-    variant = _variant(folder / "text_encoder", dtype)
-    _require_memory(model, folder / "text_encoder", variant, dtype, device)
     tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
-    encoder = T5EncoderModel.from_pretrained(
-        folder / "text_encoder", variant=variant, dtype=dtype, use_safetensors=True
-    )
-    return tokenizer, encoder.to(device).eval().requires_grad_(False)
+    return tokenizer, load_part(T5EncoderModel, model, folder / "text_encoder", device, dtype)
+
+
+def load_part(
+    kind: Any, model: str, folder: Path, device: torch.device, dtype: torch.dtype
+) -> Any:
+    """Return one network of a repository, ready to be asked and not to be trained.
+
+    Args:
+        kind: Class of diffusers or transformers.
+        model: Name of the repository, for what is said.
+        folder: With the network's configuration and its safetensors.
+        device: Where it goes.
+        dtype: What it computes in; a half dtype prefers the fp16 files.
+
+    Raises:
+        ModelError: If there are no such weights, or they do not fit on the GPU.
+    """
+    variant = _variant(folder, dtype)
+    _require_memory(model, folder, variant, dtype, device)
+    network = kind.from_pretrained(folder, variant=variant, dtype=dtype, use_safetensors=True)
+    return network.to(device).eval().requires_grad_(False)
 
 
 def fetch(
@@ -147,10 +158,12 @@ def fetch(
     folder = Path(model).expanduser()
     if folder.is_dir():
         if missing := [part for part in parts[:1] if not (folder / part).is_dir()]:
-            raise ModelError(f"model folder {folder} has no {missing[0]}/; it needs IF's layout")
+            raise ModelError(
+                f"model folder {folder} has no {missing[0]}/; it needs the hub's layout"
+            )
         return folder
     half = dtype in (torch.float16, torch.bfloat16)
-    patterns = [f"{part}/*" for part in parts]
+    patterns = ["model_index.json", *(f"{part}/*" for part in parts)]
     unwanted = ["*.bin", "*.onnx*", "*.msgpack", "*.h5"]
     ignored = unwanted if half else [*unwanted, "*fp16*"]
     return _download(hub_id(model), revision, patterns, ignored)

@@ -77,4 +77,4 @@ def kept_error(picture: Tensor, original: Tensor, keep_mask: Tensor | None = Non
     squares = (picture - original).square()
     if keep_mask is not None:
         squares = squares[:, keep_mask[0] >= 1]
-    return float(squares.mean().sqrt() * 127.5)
+    return float(squares.mean().sqrt() * 127.5) if squares.numel() else 0.0
