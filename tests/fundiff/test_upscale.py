@@ -428,7 +428,7 @@ def test_a_hub_that_is_out_of_reach_is_told_from_a_missing_model(monkeypatch, tm
 
 
 def test_from_the_hub_comes_what_is_needed_and_the_index(monkeypatch, folder):
-    """Two requests for one snapshot: the parts, and the file that says how much noise there is."""
+    """The parts, and the file that says how much noise the model takes."""
     asked = []
 
     def snapshot_download(model, revision, allow_patterns, ignore_patterns):
