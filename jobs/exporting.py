@@ -1,23 +1,27 @@
-"""The best pictures of a run as files: PNGs named by rank, or one page."""
+"""The best pictures of a run as files: PNGs named by rank, animations, or one page."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from jobs.gallery import Card, render
+from fundiff.views import view
+from jobs.gallery import Card, is_live, render
 from manifests.files import write_whole
 from manifests.images import central_square
 from manifests.index import load_pictures, top
 from manifests.layout import RunFolder
 from manifests.manifest import read_manifest
 from manifests.records import Picture, Request
+from manifests.upscaled import read_upscaled
 
 
 def export_pictures(folder: RunFolder, output: Path, best: int, **filters: Any) -> int:
     """Write the best candidates as `<request>-<rank>-candidate-<n>.png`; return how many.
+
+    A candidate that was upscaled is written as large as it is.
 
     Args:
         folder: A run with an index.
@@ -26,12 +30,51 @@ def export_pictures(folder: RunFolder, output: Path, best: int, **filters: Any) 
         filters: As for `manifests.index.top`.
     """
     output.mkdir(parents=True, exist_ok=True)
+    upscaled = {(row.request_id, row.candidate): row.image for row in read_upscaled(folder)}
     count = 0
-    for row, picture in _best(folder, best, **filters):
-        name = f"{row['request_id']}-{row['rank']:03d}-candidate-{row['candidate']:05d}.png"
-        _write_bytes(output / name, picture)
+    for row, picture in best_pictures(folder, best, **filters):
+        larger = upscaled.get((row["request_id"], row["candidate"]))
+        _write_bytes(output / f"{_name(row)}.png", larger.bytes if larger else picture)
         count += 1
     return count
+
+
+def write_animations(
+    folder: RunFolder, output: Path, suffix: str, side: int, best: int, **filters: Any
+) -> int:
+    """Write the reveal of each of the best candidates; return how many.
+
+    Args:
+        folder: A run with an index.
+        output: Folder to write to.
+        suffix: `gif`, `webp` or `mp4`.
+        side: Of the frames in pixels.
+        best: Candidates per request.
+        filters: As for `manifests.index.top`.
+    """
+    from jobs.animation.files import write_animation
+    from jobs.animation.reveal import reveal
+
+    output.mkdir(parents=True, exist_ok=True)
+    requests = {request.request_id: request for request in read_manifest(folder.manifest)}
+    count = 0
+    for row, picture in best_pictures(folder, best, **filters):
+        if row["kind"] == "denoise":  # a comparison of panels has nothing to turn
+            continue
+        original = original_of(requests[row["request_id"]], picture)
+        views = [view(name) for name in row["views"]]
+        if len(views) == 1 and original is None:
+            views = [view("identity"), *views]
+        before = image_of(original) if original else None
+        frames = reveal(image_of(picture), views, before, side)
+        write_animation(frames, output / f"{_name(row)}.{suffix}")
+        count += 1
+    return count
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    """Return the name of a candidate's file, without a suffix."""
+    return f"{row['request_id']}-{row['rank']:03d}-candidate-{row['candidate']:05d}"
 
 
 def write_gallery(folder: RunFolder, output: Path, best: int, **filters: Any) -> int:
@@ -51,9 +94,10 @@ def write_gallery(folder: RunFolder, output: Path, best: int, **filters: Any) ->
             views=tuple(row["views"]),
             tags=tuple(row["tags"]),
             picture=picture,
-            original=_original(requests[row["request_id"]], picture),
+            original=original_of(requests[row["request_id"]], picture),
+            readings=readings_of(row["views"], picture),
         )
-        for row, picture in _best(folder, best, **filters)
+        for row, picture in best_pictures(folder, best, **filters)
     ]
     page = render(cards, title=folder.path.name)
     _write_bytes(output, page.encode())
@@ -76,8 +120,10 @@ _COPIED = (
 )
 
 
-def _best(folder: RunFolder, best: int, **filters: Any) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Yield the best candidates with the picture of the furthest stage."""
+def best_pictures(
+    folder: RunFolder, best: int, **filters: Any
+) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Yield the best candidates with the picture of the last of stages I and II."""
     for row in top(folder, best, **filters):
         first, second = load_pictures(folder, row["part"], row["row"])
         picture = second or first
@@ -85,22 +131,46 @@ def _best(folder: RunFolder, best: int, **filters: Any) -> Iterator[tuple[dict[s
         yield row, picture
 
 
-def _original(request: Request, picture: bytes) -> bytes | None:
-    """Return what an inpainting started from, at the picture's size, its hole transparent."""
-    if request.image is None or request.mask is None:
+def image_of(png: bytes) -> Image.Image:
+    """Return a stored picture as an image."""
+    return Image.open(io.BytesIO(png))
+
+
+def readings_of(views: Sequence[str], picture: bytes) -> dict[str, bytes]:
+    """Return PNG files of what is seen in the views that a page cannot make with CSS."""
+    names = [name for name in views if not is_live(name)]
+    if not names:
+        return {}
+    from fundiff.pictures import to_image, to_tensor  # imports torch
+
+    x = to_tensor(image_of(picture))
+    return {name: _png(to_image(view(name).read(x))) for name in names}
+
+
+def original_of(request: Request, picture: bytes) -> bytes | None:
+    """Return what a picture started from, at its size, the hole transparent; None if nothing.
+
+    A comparison of ways to denoise has its original in its own first panel.
+    """
+    if request.image is None or request.kind == "denoise":
         return None
-    size = Image.open(io.BytesIO(picture)).size
+    size = image_of(picture).size
     original = _square(request.image).resize(size, Image.Resampling.BOX)
-    hole = _square(request.mask).convert("L").resize(size, Image.Resampling.BOX)
-    original.putalpha(hole.point([255] + [0] * 255))
-    buffer = io.BytesIO()
-    original.save(buffer, format="PNG")
-    return buffer.getvalue()
+    if request.mask is not None:
+        hole = _square(request.mask).convert("L").resize(size, Image.Resampling.BOX)
+        original.putalpha(hole.point([255] + [0] * 255))
+    return _png(original)
 
 
 def _square(picture: Picture) -> Image.Image:
-    image = Image.open(io.BytesIO(picture.bytes)).convert("RGB")
+    image = image_of(picture.bytes).convert("RGB")
     return image.crop(central_square(*image.size))
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def _write_bytes(path: Path, data: bytes) -> None:

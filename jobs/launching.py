@@ -1,7 +1,7 @@
 """From a manifest and options to a run that is under way."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,12 +76,15 @@ class Launch:
         return load_profile(self.profile or ("gpu" if self.cluster == "slurm" else "cpu"))
 
 
-def launch(asked: Launch, watch: Watch) -> list[str]:
-    """Plan a run and draw it, or submit it; return what there is to say.
+def launch(
+    asked: Launch, watch: Watch, say: Callable[[str], object] = lambda _: None
+) -> list[str]:
+    """Plan a run and draw it, or submit it; return what there is to say at the end.
 
     Args:
         asked: What to do.
         watch: Told how far the run is, now and then.
+        say: Told what the run will cost, line by line, before anything is drawn or submitted.
 
     Raises:
         ValueError: If something is wrong with the manifest, the options, the run folder or SLURM.
@@ -93,6 +96,8 @@ def launch(asked: Launch, watch: Watch) -> list[str]:
     if not open_shards(folder):
         steps.index(str(folder.path))
         return [f"every shard of {asked.run} is done, there is nothing to draw"]
+    for line in describe_budget(read_manifest(folder.manifest)):
+        say(line)
     if asked.cluster == "inline":
         run_inline(folder, watch)
         return []

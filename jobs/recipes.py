@@ -38,8 +38,7 @@ class Studio:
 
     def seed(self, request: Request, candidate: int) -> int:
         """Return the seed of a candidate."""
-        run_seed = self.run_seed if request.seed is None else request.seed
-        return candidate_seed(run_seed, request.request_id, candidate)
+        return seed_of(request, candidate, self.run_seed)
 
     def draw_stage_1(self, request: Request, candidate: int) -> Calls[Tensor]:
         """Return the algorithm that draws a candidate's first picture."""
@@ -110,6 +109,12 @@ class Studio:
                 mask = soft_edges(hard, request.mask_blur)
             self.originals[key] = image, mask
         return self.originals[key]
+
+
+def seed_of(request: Request, candidate: int, run_seed: int) -> int:
+    """Return the seed of a candidate; the request's own goes before the run's."""
+    seed = run_seed if request.seed is None else request.seed
+    return candidate_seed(seed, request.request_id, candidate)
 
 
 def timesteps_of(request: Request, stage: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The three steps of a run, as a cluster calls them: with strings and numbers only."""
+"""The steps of a run, as a cluster calls them: with strings and numbers only."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,3 +24,10 @@ def index(run: str) -> int:
     from manifests.layout import RunFolder
 
     return build_index(RunFolder(Path(run)))
+
+
+def upscale(run: str, order: int, stopping: Callable[[], bool] = lambda: False) -> bool:
+    """Work one order for stage III; return whether it is done."""
+    from jobs.upscaling import work_order
+
+    return work_order(run, order, stopping)

@@ -1,7 +1,7 @@
 """Hands a planned run to SLURM, to processes on this machine, or to this process.
 
-Whatever the cluster, the steps are the same three functions of `jobs.steps`: encode the prompts,
-work the shards, build the index.
+Whatever the cluster, the steps are the same functions of `jobs.steps`: encode the prompts, work
+the shards, build the index; and for stage III, upscale what was picked.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +19,7 @@ from slurm.states import query
 from slurm.tasks import Task
 
 ENCODE, WORK, INDEX = "jobs.steps:encode", "jobs.steps:work_shard", "jobs.steps:index"
+UPSCALE = "jobs.steps:upscale"
 
 Watch = Callable[[Progress], None]
 
@@ -113,3 +114,21 @@ def describe_slurm(
         text = sbatch_text(profile, folder.slurm, name=name, count=count, dependency=dependency)
         lines += ["", f"--- {name}: {verdict}", text]
     return lines
+
+
+def run_order(folder: RunFolder, order: int, cluster: str, profile: Profile) -> list[str]:
+    """Work an order for stage III in this process, in another one, or as a SLURM job.
+
+    Returns:
+        What there is to say: errors, or the id of the job.
+    """
+    run = str(folder.path.resolve())
+    if cluster == "inline":
+        steps.upscale(run, order)
+        return []
+    task = Task(UPSCALE, run, order)
+    if cluster == "local":
+        return run_local([task], folder.slurm, 1)
+    executor = slurm_executor(profile, folder.slurm, name="fundiff-upscale")
+    (job,) = submit(executor, [task])
+    return [f"submitted job {job}; the pictures will be in {folder.upscaled}"]

@@ -77,12 +77,12 @@ def _csv_row(line: int, header: list[str], cells: list[str]) -> RawRow:
         value = cell.strip()
         # A header's faults are named once, not in every row.
         if value and name in COLUMNS:
-            fields[name] = _csv_value(name, value)
+            fields[name] = read_cell(name, value)
     return RawRow(line, fields)
 
 
-def _csv_value(column: str, cell: str) -> Any:
-    """Return a list, a number or text, as the column wants; text if it is no number."""
+def read_cell(column: str, cell: str) -> Any:
+    """Return a cell as a list, a number or text, as its column wants; text if it is no number."""
     if column in LIST_COLUMNS:
         return split_cell(cell)
     if column in NUMBER_COLUMNS and cell.isascii() and "_" not in cell:

@@ -1,6 +1,6 @@
 """The scoring index: one narrow row per candidate, and a pointer to the row with the pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,7 @@ def top(
     """
     import duckdb
 
-    if not folder.index.is_file():
-        raise ValueError(f"{folder.path} has no index yet; run `fundiff index {folder.path}`")
+    _require_index(folder)
     query = """
         with ranked as (
             select *, row_number() over (
@@ -109,6 +108,33 @@ def top(
         cursor = connection.execute(query, values)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def rows_of(
+    folder: RunFolder, keys: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """Return the index rows of the candidates that have a picture, by request and candidate.
+
+    Raises:
+        ValueError: If there is no index yet.
+    """
+    _require_index(folder)
+    wanted = list(keys)
+    table = pq.read_table(
+        folder.index,
+        columns=["request_id", "candidate", "part", "row"],
+        filters=[
+            ("request_id", "in", {request_id for request_id, _ in wanted}),
+            ("stage", ">", 0),
+        ],
+    )
+    rows = {(row["request_id"], row["candidate"]): row for row in table.to_pylist()}
+    return {key: rows[key] for key in wanted if key in rows}
+
+
+def _require_index(folder: RunFolder) -> None:
+    if not folder.index.is_file():
+        raise ValueError(f"{folder.path} has no index yet; run `fundiff index {folder.path}`")
 
 
 def _literal(path: Path) -> str:

@@ -62,6 +62,19 @@ class RunFolder:
         """Folder of submitit: envelopes and logs."""
         return self.path / "slurm"
 
+    @property
+    def upscaled(self) -> Path:
+        """Folder of stage III: orders and what was drawn for them."""
+        return self.path / "upscaled"
+
+    def order(self, number: int) -> Path:
+        """What stage III was asked for, by number."""
+        return self.upscaled / f"order-{number:05d}.json"
+
+    def new_upscaled(self, order: int) -> Path:
+        """A name for what was drawn for an order that no other file has."""
+        return self.upscaled / f"part-{order:05d}-{uuid.uuid4().hex[:8]}.parquet"
+
     def shard(self, shard: int) -> Path:
         """Folder of a shard's parts and drafts."""
         return self.results / f"shard-{shard:05d}"

@@ -345,6 +345,35 @@ class Candidate:
             raise ValueError("a failed candidate has no error_type; say what ended it")
 
 
+@dataclass(frozen=True, slots=True)
+class Upscaled:
+    """One row of what stage III drew: a candidate's picture, four times as wide.
+
+    Attributes:
+        request_id: The request.
+        candidate: The candidate.
+        order: Number of the order that it was drawn for.
+        seed: Of its noise.
+        lanes: UNet lanes that it cost.
+        image: The picture, or None if it failed.
+        error_type: Class of the error that ended it.
+        error_message: Its message.
+        model: The upscaler's name and revision.
+        code_version: Of fundiff.
+    """
+
+    request_id: str
+    candidate: int
+    order: int
+    seed: int
+    lanes: int
+    image: Picture | None
+    error_type: str | None
+    error_message: str | None
+    model: str
+    code_version: str
+
+
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ValueError(f"{name} {value!r} is unknown; choose from {', '.join(allowed)}")

@@ -140,3 +140,19 @@ INDEX = _schema(
         _field("row", pa.int32(), "Row of that file"),
     ],
 )
+
+UPSCALED = _schema(
+    "upscaled",
+    [
+        _field("request_id", pa.string(), "The request"),
+        _field("candidate", pa.int32(), "Number of the try, from 0"),
+        _field("order", pa.int32(), "Number of the order that it was drawn for"),
+        _field("seed", pa.int64(), "Of its noise"),
+        _field("lanes", pa.int32(), "UNet lanes that it cost"),
+        _field("image", PICTURE, "Stage III's picture, PNG", nullable=True),
+        _field("error_type", pa.string(), "Class of the error that ended it", nullable=True),
+        _field("error_message", pa.string(), "Its message", nullable=True),
+        _field("model", pa.string(), "The upscaler's name and revision"),
+        _field("code_version", pa.string(), "Of fundiff"),
+    ],
+)

@@ -1,0 +1,92 @@
+"""Contact sheets of a run: its candidates, each as one sees it through each of its views."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+from fundiff.denoise import PANELS
+from fundiff.pictures import to_image, to_tensor
+from fundiff.views import view
+from jobs.exporting import best_pictures, image_of, original_of
+from jobs.gallery import words
+from jobs.sheets import PAPER, Panel, sheet
+from manifests.layout import RunFolder
+from manifests.manifest import read_manifest
+from manifests.records import Request
+
+FROM_AFAR = ("low_pass", "triple_low")
+"""Components that are shown small, as one sees them."""
+
+COLUMNS = 8
+"""Panels side by side at most, if a candidate has no more."""
+
+
+def run_sheet(folder: RunFolder, best: int, title: str = "", **filters: Any) -> Image.Image:
+    """Return the best candidates of every request on one sheet, best first.
+
+    Args:
+        folder: A run with an index.
+        best: Candidates per request.
+        title: A line above them.
+        filters: As for `manifests.index.top`.
+    """
+    requests = {request.request_id: request for request in read_manifest(folder.manifest)}
+    candidates = [
+        candidate_panels(requests[row["request_id"]], picture, caption(row))
+        for row, picture in best_pictures(folder, best, **filters)
+    ]
+    return sheet(lines(candidates, COLUMNS), title=title)
+
+
+def lines(groups: Sequence[Sequence[Panel]], columns: int) -> list[list[Panel]]:
+    """Return rows of panels: as many whole groups in a row as fit into `columns` panels."""
+    rows: list[list[Panel]] = [[]]
+    for panels in groups:
+        if rows[-1] and len(rows[-1]) + len(panels) > columns:
+            rows.append([])
+        rows[-1] += panels
+    return rows
+
+
+def caption(row: dict[str, Any]) -> str:
+    """Return number and score of a candidate."""
+    score = "" if row["score"] is None else f"  {row['score']:.3f}"
+    return f"#{row['candidate']}{score}{'' if row['stage'] == 2 else '  stage I'}"
+
+
+def candidate_panels(request: Request, picture: bytes, said: str) -> Sequence[Panel]:
+    """Return what one sees of a candidate: where it started from, if it did, and each view.
+
+    Args:
+        request: What was asked for.
+        picture: PNG file of the candidate.
+        said: Line under each panel that says which candidate it is.
+    """
+    image = image_of(picture).convert("RGB")
+    if request.kind == "denoise":
+        return [Panel(image, (", ".join(PANELS), said))]
+    x = to_tensor(image)
+    panels = [
+        Panel(_as_seen(name, to_image(view(name).read(x))), (prompt, words(name), said))
+        for name, prompt in zip(request.views, request.prompts, strict=True)
+    ]
+    if original := original_of(request, picture):
+        panels.insert(0, Panel(_on_paper(original), ("the original",)))
+    return panels
+
+
+def _as_seen(name: str, reading: Image.Image) -> Image.Image:
+    """Return a reading as far away as it is looked at from."""
+    if not name.rpartition("+")[2].startswith(FROM_AFAR):
+        return reading
+    away = reading.resize((reading.width // 3,) * 2, Image.Resampling.LANCZOS)
+    page = Image.new("RGB", reading.size, PAPER)
+    page.paste(away, ((page.width - away.width) // 2, (page.height - away.height) // 2))
+    return page
+
+
+def _on_paper(png: bytes) -> Image.Image:
+    """Return a picture whose transparent part, a hole, is paper."""
+    image = image_of(png).convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, PAPER), image).convert("RGB")

@@ -1,0 +1,70 @@
+"""Orders for stage III: which candidates were picked, and how they are to be enlarged."""
+
+import json
+from dataclasses import asdict, dataclass
+from itertools import count
+
+from manifests.files import publish, read_json
+from manifests.index import rows_of
+from manifests.layout import RunFolder
+from manifests.upscaled import Key
+
+UPSCALER = "stabilityai/stable-diffusion-x4-upscaler"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What stage III is asked for.
+
+    Attributes:
+        picks: Request and candidate of each.
+        model: Hub id or folder of the upscaler.
+        revision: Git revision on the hub, or None.
+        guidance_scale: 1 means off.
+        noise_level: Noise on the picture that is enlarged.
+        num_inference_steps: Steps of the reverse process.
+        lanes: Rows of the UNet's batch.
+        device: Or None for a GPU if there is one.
+        dtype: Or None for the device's own.
+    """
+
+    picks: tuple[Key, ...]
+    model: str = UPSCALER
+    revision: str | None = None
+    guidance_scale: float = 9.0
+    noise_level: int = 20
+    num_inference_steps: int = 75
+    lanes: int = 4
+    device: str | None = None
+    dtype: str | None = None
+
+
+def place_order(folder: RunFolder, order: Order) -> int:
+    """Write an order into a run and return its number; the same order has the same number.
+
+    Raises:
+        ValueError: If a pick is no candidate of the run that has a picture.
+    """
+    if not order.picks:
+        raise ValueError("nothing is picked; give --picks REQUEST:CANDIDATE")
+    known = rows_of(folder, order.picks)
+    for request_id, candidate in order.picks:
+        if (request_id, candidate) not in known:
+            raise ValueError(
+                f"{folder.path} has no picture of candidate {candidate} of request "
+                f"{request_id!r}; `fundiff top {folder.path}` lists them"
+            )
+    folder.upscaled.mkdir(exist_ok=True)
+    content = json.loads(json.dumps(asdict(order)))
+    for number in count():
+        path = folder.order(number)
+        if publish(path, content) or read_json(path) == content:
+            return number
+    raise AssertionError("count() has no end")
+
+
+def read_order(folder: RunFolder, number: int) -> Order:
+    """Return an order of a run."""
+    content = read_json(folder.order(number))
+    picks = tuple((request_id, candidate) for request_id, candidate in content.pop("picks"))
+    return Order(picks, **content)

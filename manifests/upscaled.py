@@ -1,0 +1,84 @@
+"""Stage III's tables: which candidates were picked, and their large pictures."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from manifests.layout import RunFolder
+from manifests.records import Upscaled
+from manifests.schemas import UPSCALED
+from manifests.tables import read_rows, to_records, write_table
+
+Key = tuple[str, int]
+
+
+def read_picks(words: Iterable[str]) -> list[Key]:
+    """Return what a user picked, once each, in order.
+
+    Args:
+        words: `REQUEST:CANDIDATE`, or paths of CSV or Parquet files with the columns request_id
+            and candidate.
+
+    Raises:
+        ValueError: If a word is neither, or a file lacks the columns.
+    """
+    picks: dict[Key, None] = {}
+    for word in words:
+        path = Path(word)
+        if path.suffix in (".csv", ".parquet"):
+            picks |= dict.fromkeys(_read_file(path))
+            continue
+        request_id, colon, candidate = word.rpartition(":")
+        if not colon or not candidate.isdecimal():
+            raise ValueError(
+                f"pick {word!r} is neither REQUEST:CANDIDATE nor a CSV or Parquet file; "
+                "`fundiff top` shows both"
+            )
+        picks[request_id, int(candidate)] = None
+    return list(picks)
+
+
+def _read_file(path: Path) -> Iterator[Key]:
+    try:
+        if path.suffix == ".parquet":
+            rows = pq.read_table(path, columns=["request_id", "candidate"]).to_pylist()
+        else:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                rows = list(csv.DictReader(file))
+        for row in rows:
+            yield str(row["request_id"]), int(row["candidate"])
+    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} holds no picks ({str(error).splitlines()[0]}); "
+            "it needs the columns request_id and candidate"
+        ) from error
+
+
+def write_upscaled(folder: RunFolder, order: int, rows: Sequence[Upscaled]) -> None:
+    """Write what was drawn for an order as a new file."""
+    write_table(rows, UPSCALED, folder.new_upscaled(order))
+
+
+def drawn_for(folder: RunFolder, order: int) -> set[Key]:
+    """Return the candidates that an order has rows of."""
+    keys: set[Key] = set()
+    for path in folder.upscaled.glob(f"part-{order:05d}-*.parquet"):
+        table = read_rows(path, UPSCALED, ["request_id", "candidate"])
+        ids, candidates = table["request_id"].to_pylist(), table["candidate"].to_pylist()
+        keys |= set(zip(ids, candidates, strict=True))
+    return keys
+
+
+def count_upscaled(folder: RunFolder, order: int) -> tuple[int, int]:
+    """Return how many candidates of an order were drawn, and how many failed."""
+    failed = [row.image is None for row in read_upscaled(folder) if row.order == order]
+    return failed.count(False), failed.count(True)
+
+
+def read_upscaled(folder: RunFolder) -> Iterator[Upscaled]:
+    """Yield the rows of every order, the oldest order first."""
+    for path in sorted(folder.upscaled.glob("part-*.parquet")):
+        yield from to_records(read_rows(path, UPSCALED), Upscaled)
