@@ -34,10 +34,9 @@ ANIMATED = ("turned", "cut", "hybrid", "many")
 def main() -> None:
     """Draw the inputs, the run and the pictures."""
     draw_inputs()
-    for line in launch(
-        Launch(GALLERY / "requests.yaml", RUN, model="mini", parallel=2), lambda _: None, print
-    ):
-        print(line)
+    asked = Launch(GALLERY / "requests.yaml", RUN, model="mini", parallel=2)
+    for error in launch(asked, lambda _: None):
+        raise SystemExit(error)
     view_sheet().quantize(128).save(GALLERY / "views.png", optimize=True)
     folder = RunFolder(RUN)
     requests = read_manifest(folder.manifest)

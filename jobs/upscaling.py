@@ -55,17 +55,21 @@ def work_order(run: str, number: int, stopping: Callable[[], bool] = lambda: Fal
     requests = {r.request_id: r for r in read_manifest(folder.manifest) if r.request_id in wanted}
     studio = _open_studio(folder, order, requests)
 
-    engine: Engine[Key] = Engine(studio.upscaler, order.lanes)
+    # A batch has one shape, so pictures of stage I and of stage II take turns.
+    engines: dict[int, Engine[Key]] = {}
     for key, row in rows_of(folder, missing).items():
         first, second = load_pictures(folder, row["part"], row["row"])
         picture = second or first
         assert picture is not None  # `rows_of` gives only candidates with one
-        engine.add(key, studio.draw(*key, Picture(picture)))
-    while not engine.idle:
-        if stopping():
-            return False
-        for finished in engine.step():
-            write_upscaled(folder, number, [studio.row(number, finished)])
+        x = to_tensor(open_picture(Picture(picture))).to(studio.upscaler.device)
+        engine = engines.setdefault(x.shape[-1], Engine(studio.upscaler, order.lanes))
+        engine.add(key, studio.draw(*key, x))
+    for engine in engines.values():
+        while not engine.idle:
+            if stopping():
+                return False
+            for finished in engine.step():
+                write_upscaled(folder, number, [studio.row(number, finished)])
     return True
 
 
@@ -104,11 +108,17 @@ class EnlargingStudio:
     requests: Mapping[str, Request]
     run_seed: int
 
-    def draw(self, request_id: str, candidate: int, picture: Picture) -> Calls[Tensor]:
-        """Return the algorithm that draws the latent of a candidate's large picture."""
+    def draw(self, request_id: str, candidate: int, picture: Tensor) -> Calls[Tensor]:
+        """Return the algorithm that draws the latent of a candidate's large picture.
+
+        Args:
+            request_id: The request.
+            candidate: The candidate.
+            picture: What it is drawn from, (3, h, h) in [-1, 1].
+        """
         request = self.requests[request_id]
         canvas = upscale_canvas(
-            to_tensor(open_picture(picture)).to(self.upscaler.device),
+            picture,
             self.upscaler,
             Noise(seed_of(request, candidate, self.run_seed), 3, self.upscaler.device),
             self.order.noise_level,

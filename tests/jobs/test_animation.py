@@ -421,6 +421,9 @@ def test_a_file_that_fails_leaves_the_one_before(tmp_path):
 
 def test_the_module_is_light():
     """Commands that only plan, look or rank may import it."""
-    code = "import sys, jobs.animation.files, jobs.animation.reveal; print({'torch', 'av', 'diffusers'} & set(sys.modules))"
+    code = (
+        "import sys, jobs.animation.files, jobs.animation.reveal\n"
+        "print({'torch', 'av', 'diffusers'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from fundiff.views import names
 from jobs.cli import main
 from jobs.journal import Submission
 from manifests.layout import RunFolder
@@ -97,10 +98,82 @@ def test_every_bad_row_is_listed_at_once_and_nothing_is_written(tmp_path):
         for line in range(2, 8):
             assert f"bad.csv:{line}:" in said
         assert "choose from identity, flip" in said
-        assert "belongs to kind hybrid" in said
-        assert "give both the same sigma" in said
+        assert "views identity|low_pass:2 do not add up to one whole picture" in said
+        assert "each with the same parameters" in said
         assert "6 errors" in said
     assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_request_is_tried_without_a_manifest(tmp_path, tiny_if):
+    """Prompts, a view and a setting; a contact sheet of every candidate at the end."""
+    folder, sheet = tmp_path / "run", tmp_path / "sheet.png"
+    said = run("try", "the letter m", "the letter w", "--view", "flip", "-n", 3, "--model",
+               tiny_if, "--run", folder, "-o", sheet, "--set", "num_inference_steps=2",
+               "--set", "stage_2_num_inference_steps=2", "--set", "want=1")  # fmt: skip
+    assert "UNet lanes of the first round: stage I: 24, stage II: 8" in said
+    rows = json.loads(run("top", folder, "-n", 9, "--json"))
+    assert [(row["kind"], row["views"]) for row in rows] == [("anagram", ["identity", "flip"])] * 3
+    with Image.open(sheet) as picture:
+        assert picture.width > 6 * 160  # three candidates of two panels each
+    again = run("try", "the letter m", "the letter w", "--view", "flip", "-n", 3, "--model",
+                tiny_if, "--run", folder, "-o", sheet, "--set", "num_inference_steps=2",
+                "--set", "stage_2_num_inference_steps=2", "--set", "want=1")  # fmt: skip
+    assert "there is nothing to draw" in again
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["a", "b", "--view", "flp"], "choose from identity, flip"),
+        (["a", "b", "--view", "jigsaw"], "written as in jigsaw:seed=7"),
+        (["a", "--view", "flip", "--view", "mirror"], "2 views for 1 prompts"),
+        (["a", "--kind", "hybrid"], "hybrid takes 2 or more prompts, not 1"),
+        (["a", "--mask", "m.png"], "inpaint needs image"),
+        (["a", "--image", "none.png"], "'none.png' does not exist"),
+        (["a", "--set", "steps=3"], "column 'steps' is unknown"),
+        (["a", "--set", "steps"], "write it as in --set guidance_scale=10"),
+        (["a", "--set", "candidates=3"], "is set twice"),
+        (["a", "--set", "sampler=euler"], "'euler' is unknown"),
+    ],
+)
+def test_a_wrong_try_is_one_line_and_draws_nothing(tmp_path, monkeypatch, words, said):
+    """Exit code 2, as for a manifest."""
+    monkeypatch.chdir(tmp_path)
+    told = run("try", *words, "--model", "mini", code=2)
+    assert said in told
+    assert len(told.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_view_with_more_cells_than_the_model_has_pixels_is_refused(tmp_path, tiny_if):
+    """Before anything is written: the tiny model draws 8 px."""
+    said = run("try", "a", "b", "--view", "jigsaw:seed=7", "--model", tiny_if, "--run",
+               tmp_path / "run", code=1)  # fmt: skip
+    assert "view 'jigsaw:seed=7' cuts a picture into 32 cells a side" in said
+    assert "draws 8 px" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_view_is_listed_and_shown(tmp_path):
+    """By the name that one would type, with a picture if asked for."""
+    said = run("views", "-o", tmp_path / "views.png")
+    data = json.loads(run("views", "--json"))
+    assert list(data) == names()
+    assert all(name in said and words in said for name, words in data.items())
+    with Image.open(tmp_path / "views.png") as sheet:
+        assert sheet.width > 800
+
+
+def test_the_best_are_animated(tmp_path, small_run):
+    """One file per picture, of the format asked for."""
+    for suffix in ("gif", "webp", "mp4"):
+        said = run("animate", small_run, "-n", 1, "-o", tmp_path, "--format", suffix,
+                   "--side", 64)  # fmt: skip
+        assert "2 animations" in said
+        assert len(list(tmp_path.glob(f"*.{suffix}"))) == 2
+    with Image.open(next(tmp_path.glob("*.gif"))) as animation:
+        assert animation.n_frames > 10
+        assert animation.size == (64, 64)
 
 
 def test_submit_refuses_a_source_with_bad_rows(tmp_path):
