@@ -2,26 +2,37 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from fundiff.calls import Calls
-from fundiff.canvas import Canvas
-from fundiff.engine import Engine
+from fundiff.canvas import Canvas, Estimator
+from fundiff.engine import Engine, Finished
 from fundiff.guidance import Prompts
 from fundiff.noise import Noise
+from fundiff.sampling import reverse
 from fundiff.schedule import Schedule, leading, squared_cosine
 
 SIZE = 16
 SCHEDULE = Schedule(squared_cosine(), thresholding_ratio=None, sample_max_value=1.0)
 
 
+def _signal_and_noise(t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return sqrt(a_t) and sqrt(1 - a_t), rounded once: near the picture 1 - a_t is small."""
+    alpha_prod = torch.tensor([SCHEDULE.alpha_prod(int(i)) for i in t], dtype=torch.float64)
+    signal, noise = (
+        part.sqrt().to(like.dtype).view(-1, 1, 1, 1) for part in (alpha_prod, 1 - alpha_prod)
+    )
+    return signal, noise
+
+
 def one_image_unet(samples: Tensor, t: Tensor, embeds: Tensor, _: Tensor | None) -> Tensor:
     """Answer for a data set of one image, which the prompt's embedding spells out."""
     pictures = embeds.reshape(len(samples), 3, *samples.shape[-2:])
-    alpha_prod = torch.tensor([SCHEDULE.alpha_prod(int(i)) for i in t]).view(-1, 1, 1, 1)
-    noise = (samples[:, :3] - alpha_prod.sqrt() * pictures) / (1 - alpha_prod).sqrt()
+    signal, sigma = _signal_and_noise(t, samples)
+    noise = (samples[:, :3] - signal * pictures) / sigma
     return torch.cat([noise, torch.zeros_like(noise)], dim=1)
 
 
@@ -29,9 +40,9 @@ def gaussian_unet(mean: float, sd: float, variance: float) -> Callable[..., Tens
     """Answer for pixels drawn independently from N(mean, sd^2); `variance` in -1 to 1."""
 
     def unet(samples: Tensor, t: Tensor, _embeds: Tensor, _level: Tensor | None) -> Tensor:
-        alpha_prod = torch.tensor([SCHEDULE.alpha_prod(int(i)) for i in t]).view(-1, 1, 1, 1)
-        spread = alpha_prod * sd**2 + 1 - alpha_prod
-        noise = (1 - alpha_prod).sqrt() * (samples[:, :3] - alpha_prod.sqrt() * mean) / spread
+        signal, sigma = _signal_and_noise(t, samples)
+        spread = signal**2 * sd**2 + sigma**2
+        noise = sigma * (samples[:, :3] - signal * mean) / spread
         return torch.cat([noise, torch.full_like(noise, variance)], dim=1)
 
     return unet
@@ -70,15 +81,20 @@ def prompts(*pictures: Tensor, negative: Tensor | None = None, guidance: float =
     return Prompts(tuple(p.reshape(1, -1) for p in pictures), blank.reshape(1, -1), guidance)
 
 
-def canvas(steps: int, seed: int = 0, size: int = SIZE) -> Canvas:
+def canvas(steps: int, seed: int = 0, size: int = SIZE, sampler: str = "ddpm") -> Canvas:
     """Return a canvas over the exact models' schedule; a single step starts at t = 990."""
     timesteps = (990,) if steps == 1 else leading(steps)
-    return Canvas((3, size, size), timesteps, SCHEDULE, Noise(seed, 1))
+    return Canvas((3, size, size), timesteps, SCHEDULE, Noise(seed, 1), sampler=sampler)
 
 
-def run(
+def stage_2(place: Canvas) -> Canvas:
+    """Return the canvas as one of a second stage, on a low-res picture of no meaning."""
+    return replace(place, low_res=picture(99, place.shape[-1]), noise_level=50)
+
+
+def finish(
     calls: Calls[Tensor], unet: Callable[..., Tensor] = one_image_unet, lanes: int = 4
-) -> Tensor:
+) -> Finished[int]:
     """Run one algorithm to its end in an engine of its own."""
     engine: Engine[int] = Engine(unet, lanes)
     engine.add(0, calls)
@@ -86,6 +102,21 @@ def run(
         for finished in engine.step():
             if finished.error:
                 raise finished.error
-            assert finished.picture is not None
-            return finished.picture
+            return finished
     raise AssertionError("the engine ran dry")
+
+
+def run(
+    calls: Calls[Tensor], unet: Callable[..., Tensor] = one_image_unet, lanes: int = 4
+) -> Tensor:
+    """Return the picture that an algorithm draws in an engine of its own."""
+    picture = finish(calls, unet, lanes).picture
+    assert picture is not None
+    return picture
+
+
+def drawn(
+    place: Canvas, estimate: Estimator, unet: Callable[..., Tensor] = one_image_unet
+) -> Tensor:
+    """Return the picture that an estimate alone decides on."""
+    return run(reverse(place, estimate), unet)

@@ -7,12 +7,15 @@ import torch
 
 from fundiff.anagram import anagram
 from fundiff.canvas import Canvas
+from fundiff.edit import edit
 from fundiff.engine import Engine
 from fundiff.guidance import Prompts
 from fundiff.hybrid import hybrid
 from fundiff.inpaint import inpaint
+from fundiff.inverse import inverse
 from fundiff.models import Stage, load_stage
 from fundiff.noise import Noise, candidate_seed
+from fundiff.sampling import reverse
 from fundiff.schedule import leading
 from fundiff.views import view
 from tests.fundiff.exact import canvas as exact_canvas
@@ -27,23 +30,40 @@ def stage(tiny_if) -> Stage:
 
 
 def candidates(stage: Stage) -> dict:
-    """Candidates of three kinds with different views, prompts, steps and guidance."""
+    """Candidates of several kinds with different views, prompts, steps, samplers and guidance."""
     embeds = [torch.randn((77, 32), generator=torch.Generator().manual_seed(n)) for n in range(4)]
 
-    def place(seed: int, steps: int) -> Canvas:
+    def place(seed: int, steps: int, sampler: str = "ddpm") -> Canvas:
         noise = Noise(candidate_seed(0, "request", seed), 1)
-        return Canvas((3, stage.size, stage.size), leading(steps), stage.schedule, noise)
+        shape = (3, stage.size, stage.size)
+        return Canvas(shape, leading(steps), stage.schedule, noise, sampler=sampler)
+
+    def plain(canvas: Canvas, reduction: str = "mean"):
+        return reverse(canvas, anagram(canvas, flipped, two, reduction))
+
+    def turned(canvas: Canvas):
+        return reverse(canvas, hybrid(canvas, bands, two))
+
+    def filled(canvas: Canvas):
+        estimate = anagram(canvas, [view("identity")], one)
+        return inpaint(canvas, estimate, picture(1, stage.size), keep)
+
+    def edited(canvas: Canvas):
+        return edit(canvas, anagram(canvas, flipped, two), picture(2, stage.size), 4)
 
     two = Prompts((embeds[0], embeds[1]), embeds[3], 5)
     one = Prompts((embeds[2],), embeds[3], 1)
     keep = torch.zeros((1, stage.size, stage.size))
     keep[:, :3] = 1
+    photo = picture(3, stage.size)
     flipped, bands = [view("identity"), view("flip")], [view("low_pass:8"), view("high_pass:8")]
     return {
-        "anagram": lambda: anagram(place(0, 6), flipped, two),
-        "hybrid": lambda: hybrid(place(1, 9), bands, two),
-        "inpaint": lambda: inpaint(place(2, 4), one, picture(1, stage.size), keep),
-        "alternate": lambda: anagram(place(3, 7), flipped, two, "alternate"),
+        "anagram": lambda: plain(place(0, 6)),
+        "hybrid": lambda: turned(place(1, 9)),
+        "inpaint": lambda: filled(place(2, 4)),
+        "alternate": lambda: plain(place(3, 7), "alternate"),
+        "edit": lambda: edited(place(4, 6, "dpmsolver++")),
+        "inverse": lambda: inverse(place(5, 5), [view("color")], one, photo, view("grayscale")),
     }
 
 
@@ -74,7 +94,14 @@ def test_every_candidate_knows_what_it_cost(stage):
     """Lanes: steps x views x {unconditional, conditional}, shared lanes counted once."""
     makers = candidates(stage)
     lanes = {key: finished.lanes for key, finished in run(stage, makers, list(makers)).items()}
-    assert lanes == {"anagram": 6 * 4, "hybrid": 9 * 3, "inpaint": 4 * 1, "alternate": 7 * 2}
+    assert lanes == {
+        "anagram": 6 * 4,
+        "hybrid": 9 * 3,
+        "inpaint": 4 * 1,
+        "alternate": 7 * 2,
+        "edit": (6 - 4) * 4,
+        "inverse": 5 * 1,
+    }
 
 
 def test_the_batch_has_one_shape_and_stays_full_while_there_is_work(stage):
@@ -88,7 +115,8 @@ def test_the_batch_has_one_shape_and_stays_full_while_there_is_work(stage):
     engine: Engine[int] = Engine(unet, 8)
     x = picture(1)
     for key in range(12):
-        engine.add(key, anagram(exact_canvas(3 + key % 5), [view("identity")], prompts(x)))
+        place = exact_canvas(3 + key % 5)
+        engine.add(key, reverse(place, anagram(place, [view("identity")], prompts(x))))
     done = 0
     while not engine.idle:
         padded, full = engine.padded_lanes, engine.fill()
@@ -103,7 +131,9 @@ def test_a_candidate_that_raises_leaves_the_others_alone(stage):
     makers = candidates(stage)
 
     def broken():
-        yield from anagram(exact_canvas(2), [view("identity")], prompts(picture(1)), "median")
+        place = exact_canvas(2)
+        views = [view("identity")]
+        yield from reverse(place, anagram(place, views, prompts(picture(1)), "median"))
 
     drawn = run(stage, {**makers, "broken": broken}, ["broken", "anagram"])
     assert "median" in str(drawn["broken"].error)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fundiff import models
-from fundiff.catalogue import MINI, ModelError, cascade
+from fundiff.catalogue import MINI, ModelError, cascade, picture_size
 from fundiff.models import choose_device, choose_dtype, load_stage, load_text_encoder
 from fundiff.prompts import TOKENS, encode
 
@@ -132,6 +132,14 @@ def test_the_name_of_a_cascade_stands_for_its_stages(tiny_if):
     assert cascade("mini").stage_1 == str(MINI / "stage-1")
     with pytest.raises(ValueError, match="no second stage is known"):
         cascade("someone/else")
+
+
+def test_the_size_of_a_stages_pictures_is_known_before_it_is_loaded(tiny_if):
+    """From the folder's configuration, or by the name of DeepFloyd's stages."""
+    assert [picture_size(str(tiny_if / stage)) for stage in ("stage-1", "stage-2")] == [8, 32]
+    assert picture_size("DeepFloyd/IF-I-M-v1.0") == 64
+    assert picture_size("DeepFloyd/IF-II-L-v1.0") == 256
+    assert picture_size("someone/else") is None
 
 
 def test_a_gated_model_asks_for_licence_and_token(monkeypatch):
