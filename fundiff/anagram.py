@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from fundiff.calls import Calls
 from fundiff.canvas import Canvas, Estimate, Estimator
@@ -84,15 +85,14 @@ def rectified(noise_preds: Tensor) -> Tensor:
     """Return the mean of noise estimates, brought back to the spread that noise has.
 
     A mean of estimates that disagree is smaller than noise. With weights a_i = 1 / N it is
-    multiplied by 1 / sqrt(sum a_i^2 + 2 sum_{i<j} rho_ij a_i a_j), rho_ij = mean(eps_i eps_j):
-    Xu et al., 2024, arXiv:2412.02693. Each rho is kept in 0..1, so that the factor lies between 1
-    (all agree) and sqrt(N) (independent).
+    multiplied by 1 / sqrt(sum a_i^2 + 2 sum_{i<j} rho_ij a_i a_j), where rho_ij is the
+    correlation of eps_i and eps_j: Xu et al., 2024, arXiv:2412.02693. Each rho is kept in 0..1,
+    so that the factor lies between 1 (all agree) and sqrt(N) (independent).
 
     Args:
         noise_preds: (N, C, H, W).
     """
     count = len(noise_preds)
-    flat = noise_preds.flatten(1)
-    rho = (flat @ flat.T / flat.shape[1]).clamp(0, 1)
-    rho = rho.fill_diagonal_(1)
+    flat = normalize(noise_preds.flatten(1))
+    rho = (flat @ flat.T).clamp(0, 1).fill_diagonal_(1)
     return noise_preds.mean(0) * (count / rho.sum().sqrt())

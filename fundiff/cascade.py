@@ -18,13 +18,15 @@ from fundiff.sampling import reverse
 from fundiff.schedule import Schedule
 from fundiff.views import View
 
+KINDS = ("generate", "anagram", "hybrid", "inpaint", "edit", "inverse", "denoise")
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What to draw in one stage.
 
     Attributes:
-        kind: `generate`, `anagram`, `hybrid`, `inpaint`, `edit`, `inverse` or `denoise`.
+        kind: One of `KINDS`.
         views: One per prompt.
         prompts: Embeddings and guidance of this stage.
         reduction: How the views' frames are combined.
@@ -55,6 +57,8 @@ def draw(recipe: Recipe, canvas: Canvas) -> Calls[Tensor]:
     Raises:
         ValueError: If the kind is unknown, or its views do not go together.
     """
+    if recipe.kind not in KINDS:
+        raise ValueError(f"kind {recipe.kind!r} is unknown; choose from {', '.join(KINDS)}")
     if recipe.kind == "hybrid":
         return reverse(canvas, hybrid(canvas, recipe.views, recipe.prompts))
     if recipe.kind == "inverse":
@@ -73,9 +77,7 @@ def draw(recipe: Recipe, canvas: Canvas) -> Calls[Tensor]:
             return inpaint(canvas, estimate, recipe.original, recipe.keep_mask, *jumps)
         case "edit":
             return edit(canvas, estimate, recipe.original, recipe.start)
-        case "denoise":
-            return denoise(canvas, estimate, recipe.original, recipe.start)
-    raise ValueError(f"kind {recipe.kind!r} is unknown")
+    return denoise(canvas, estimate, recipe.original, recipe.start)
 
 
 def stage_2_canvas(

@@ -24,4 +24,5 @@ def edit(canvas: Canvas, estimate: Estimator, original: Tensor, start: int) -> C
     noised = canvas.schedule.add_noise(
         original, canvas.noise.draw(canvas.shape), canvas.timesteps[start]
     )
-    return reverse(canvas, estimate, x_t=noised, path=walk(len(canvas.timesteps), start))
+    path = walk(len(canvas.timesteps), start)
+    return (yield from reverse(canvas, estimate, x_t=noised, path=path))

@@ -37,7 +37,10 @@ class Filter:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the filtered picture or estimate, (..., 3, H, W) and square."""
-        return sum(coefficient * _product(x, product) for product, coefficient in self.terms)  # type: ignore[return-value]
+        filtered = x.new_zeros(x.shape)
+        for product, coefficient in self.terms:
+            filtered = filtered + coefficient * _product(x, product)
+        return filtered
 
     def __add__(self, other: Filter) -> Filter:
         sums = dict(self.terms)
@@ -53,13 +56,19 @@ class Filter:
         nothing = Filter(())
         for first, a in self.terms:
             for second, b in other.terms:
-                nothing = nothing + Filter((((*first, *second), a * b),))
+                nothing = nothing + Filter(((_ordered((*first, *second)), a * b),))
         return nothing
 
     @property
     def is_whole(self) -> bool:
         """Whether it leaves every picture as it is."""
         return len(self.terms) == 1 and self.terms[0][0] == () and _near(self.terms[0][1], 1)
+
+
+def _ordered(product: tuple[Elementary, ...]) -> tuple[Elementary, ...]:
+    """Return a product with the mean of the channels last, once: it commutes with the others."""
+    spatial = tuple(each for each in product if each[0] != "grayscale")
+    return spatial if spatial == product else (*spatial, ("grayscale", 0.0))
 
 
 def _near(a: float, b: float) -> bool:

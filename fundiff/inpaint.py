@@ -45,10 +45,12 @@ def soft_edges(keep_mask: Tensor, sigma: float) -> Tensor:
     Args:
         keep_mask: (1, H, W) of zeros and ones, 1 = keep.
         sigma: Of the Gaussian that it falls by, in pixels of a 64-px picture; 0 leaves it hard.
+            However wide it is, the mask falls to 0 where the hole is deepest.
     """
-    if sigma == 0:
+    if sigma == 0 or not bool((keep_mask < 1).any()):
         return keep_mask
-    falling = (2 * low_pass(keep_mask, sigma)).clamp(0, 0.999)
+    depth = low_pass(1 - keep_mask, sigma)
+    falling = (2 - 2 * depth / depth.max()).clamp(0, 0.999)
     return keep_mask.where(keep_mask >= 1, falling)
 
 

@@ -14,7 +14,7 @@ from fundiff.canvas import Canvas, Constraint, Estimate, Estimator
 from fundiff.filters import Filter
 from fundiff.guidance import Prompts, guided
 from fundiff.sampling import reverse
-from fundiff.views import View, by_frame
+from fundiff.views import IDENTITY, View, by_frame
 
 
 def keep_component(original: Tensor, component: Filter, canvas: Canvas) -> Constraint:
@@ -53,8 +53,13 @@ def component_estimate(
     Raises:
         ValueError: If a view turns the picture, or the components do not add up.
     """
-    if len(by_frame([keep, *views])) > 1:
-        raise ValueError("an inverse problem takes components of the picture as it stands")
+    turned = [view.name for view in (keep, *views) if view.frame.name != IDENTITY.name]
+    if turned:
+        raise ValueError(
+            f"view {turned[0]!r} turns the picture; an inverse problem takes components of it as "
+            "it stands"
+        )
+    by_frame([keep, *views])
 
     def estimate(x_t: Tensor, i: int) -> Calls[Estimate]:
         shown = [canvas.model_input(x_t)] * len(views)

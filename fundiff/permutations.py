@@ -38,6 +38,11 @@ class CellMap:
         """Cells on a side."""
         return len(self.source)
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether every cell stays where it is."""
+        return bool((self.source.ravel() == np.arange(self.grid**2)).all())
+
     def pixels(self, size: int) -> Cells:
         """Return, for every pixel of a picture that is shown, the number of the one it was.
 

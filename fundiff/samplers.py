@@ -100,17 +100,23 @@ def ddim(canvas: Canvas) -> Stepper:
     return step
 
 
+MAX_STRETCH = 2.0
+"""A step of DPM-Solver++ that is so many times longer than the one before is of first order."""
+
+
 def dpm_solver_pp(canvas: Canvas) -> Stepper:
     """Return deterministic multistep steps of second order: DPM-Solver++(2M).
 
     Lu et al., 2022, arXiv:2211.01095, Algorithm 2. The first step and the last one, whose log-SNR
-    is infinite, are of first order. The stepper remembers the x_0 of its last step.
+    is infinite, are of first order; so is one that is more than twice as long in log-SNR as the
+    one before, such as the last but one of a list that ends at t = 0: over such a distance the
+    extrapolation of x_0 does more harm than good. The stepper remembers the x_0 of its last step.
     """
     before: list[tuple[Tensor, float]] = []  # x_0 and the log-SNR step of the step before
 
     def step(x_t: Tensor, estimate: Estimate, t: int, t_prev: int) -> Tensor:
         x_0 = pred_original_sample(x_t, estimate.noise_pred, t, canvas.schedule)
-        if t_prev < 0:
+        if canvas.schedule.alpha_prod(t_prev) == 1:
             return x_0
         (alpha, sigma), (alpha_prev, sigma_prev) = (
             (math.sqrt(a), math.sqrt(1 - a))
@@ -120,11 +126,25 @@ def dpm_solver_pp(canvas: Canvas) -> Stepper:
         direction = x_0
         if before:
             x_0_before, h_before = before.pop()
-            direction = x_0 + (x_0 - x_0_before) * (h / h_before / 2)
+            if h <= MAX_STRETCH * h_before:
+                direction = x_0 + (x_0 - x_0_before) * (h / h_before / 2)
         before.append((x_0, h))
         return sigma_prev / sigma * x_t - alpha_prev * math.expm1(-h) * direction
 
     return step
+
+
+def stepper(canvas: Canvas) -> Stepper:
+    """Return the steps that a canvas asks for, with nothing remembered.
+
+    Raises:
+        ValueError: If there are none of that name.
+    """
+    if canvas.sampler not in SAMPLERS:
+        raise ValueError(
+            f"sampler {canvas.sampler!r} is unknown; choose from {', '.join(SAMPLERS)}"
+        )
+    return SAMPLERS[canvas.sampler](canvas)
 
 
 SAMPLERS: dict[str, Callable[[Canvas], Stepper]] = {

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from fundiff.calls import Calls
 from fundiff.canvas import Canvas, Constraint, Estimator
-from fundiff.samplers import SAMPLERS
+from fundiff.samplers import stepper
 from fundiff.schedule import walk
 
 
@@ -30,7 +30,7 @@ def reverse(
     """
     levels = (*canvas.timesteps, -1)
     path = walk(len(canvas.timesteps)) if path is None else path
-    step = SAMPLERS[canvas.sampler](canvas)
+    step = stepper(canvas)
     if x_t is None:
         x_t = canvas.noise.draw(canvas.shape)
     if constrain is not None:
@@ -40,7 +40,7 @@ def reverse(
         t, t_next = levels[here], levels[there]
         if there < here:  # a jump back to more noise, from where the steps begin anew
             x_t = canvas.schedule.renoise(x_t, canvas.noise.draw(canvas.shape), t, t_next)
-            step = SAMPLERS[canvas.sampler](canvas)
+            step = stepper(canvas)
             continue
         combined = yield from estimate(x_t, here)
         x_t = step(x_t, combined, t, t_next)

@@ -29,7 +29,8 @@ class Schedule:
 
     Attributes:
         alphas_cumprod: The cumulative products of alpha, one per training timestep, falling.
-        thresholding_ratio: The percentile of dynamic thresholding; None clips to [-1, 1].
+        thresholding_ratio: The percentile of dynamic thresholding; None clips x_0 to
+            `sample_max_value` instead.
         sample_max_value: The largest value that dynamic thresholding rescales from.
         final_alpha_prod: What alphas_cumprod is after the last step.
     """
@@ -127,8 +128,9 @@ def timesteps(name: str, num_inference_steps: int) -> tuple[int, ...]:
     """
     if not name:
         return leading(num_inference_steps)
-    if name.startswith("stride:") and name.removeprefix("stride:").isdecimal():
-        return strided(int(name.removeprefix("stride:")))
+    stride = name.removeprefix("stride:")
+    if stride != name and stride.isascii() and stride.isdecimal():
+        return strided(int(stride))
     return named(name)
 
 
@@ -137,7 +139,7 @@ def start_of(strength: float, count: int) -> int:
 
     The last `strength` of the timesteps are walked, at least one, as diffusers counts it.
     """
-    return min(count - int(count * strength), count - 1)
+    return min(max(count - int(count * strength), 0), count - 1)
 
 
 def walk(
@@ -154,7 +156,15 @@ def walk(
         start: Index to start at; 0 is noise.
         jump_length: Steps of a stretch.
         jump_n_sample: How often each stretch is walked.
+
+    Raises:
+        ValueError: If the jumps are negative.
     """
+    if jump_length < 0 or jump_n_sample < 1:
+        raise ValueError(
+            f"jump_length is {jump_length} and jump_n_sample {jump_n_sample}; "
+            "they are at least 0 and 1"
+        )
     here, path = start, [start]
     last = count - 1
     left = {}

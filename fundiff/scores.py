@@ -39,7 +39,7 @@ RING = 3
 def seam_ratio(picture: Tensor, keep_mask: Tensor) -> float:
     """Return the mean gradient at a hole's border by that of the rings beside it; 1 is no seam.
 
-    The border is a ring of 3 px, half in the hole and half around it; beside it lie the next 3 px
+    The border is a ring of 3 px, two in the hole and one around it; beside it lie the next 3 px
     inwards and outwards.
 
     Args:
@@ -52,13 +52,17 @@ def seam_ratio(picture: Tensor, keep_mask: Tensor) -> float:
     gradient[:-1] += down
     gradient[:, :-1] += right
 
-    border = _grown(keep_mask, 1) * _grown(1 - keep_mask, 1)
-    reach = 1 + RING
-    beside = _grown(keep_mask, reach) * _grown(1 - keep_mask, reach) * (1 - border)
+    border = _ring(keep_mask, 2, 1)
+    beside = _ring(keep_mask, 2 + RING, 1 + RING) * (1 - border)
     at, around = gradient[border[0] > 0], gradient[beside[0] > 0]
     if not len(at) or not len(around):
         return 1.0
     return float(at.mean() / around.mean().clamp(min=1e-6))
+
+
+def _ring(keep_mask: Tensor, inwards: int, outwards: int) -> Tensor:
+    """Return the pixels that lie so near to a hole's border on either side, (1, H, W)."""
+    return _grown(keep_mask, inwards) * _grown(1 - keep_mask, outwards)
 
 
 def _grown(mask: Tensor, reach: int) -> Tensor:

@@ -67,12 +67,15 @@ class View:
         frames: The isometries, in the order in which they are applied.
         component: The part of the estimate, in the frame, that the prompt decides on.
         reading: What a person sees of the picture, in the frame.
+        is_wanted: Whether the prompt is to be seen; `scale` with a negative factor steers away
+            from it.
     """
 
     name: str
     frames: tuple[Frame, ...]
     component: Filter = WHOLE
     reading: Filter = WHOLE
+    is_wanted: bool = True
 
     @property
     def frame(self) -> Frame:
@@ -91,11 +94,6 @@ class View:
     def is_orthogonal(self) -> bool:
         """Whether the view only permutes or negates pixels and keeps all of the estimate."""
         return self.component is WHOLE
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether the prompt is to be seen; `scale` with a negative factor steers away from it."""
-        return not (len(self.component.terms) == 1 and self.component.terms[0][1] < 0)
 
     def show(self, x: Tensor) -> Tensor:
         """Return what the model sees of a picture; the very same tensor if nothing changes."""
@@ -205,7 +203,7 @@ class Sort:
 
 MAX_SIGMA = 16.0
 
-_SIGMA = Parameter("", 0.05, MAX_SIGMA)
+_SIGMA = Parameter("", 0.4, MAX_SIGMA)
 _SEED = Parameter("seed", 0, 999_999_999)
 _GRID = Parameter("grid", 32, 64, permutations.GRID, choices=(64,))
 _BLOCKS = Parameter("", 2, 64, choices=(2, 4, 8, 16, 32, 64))
@@ -229,8 +227,8 @@ def _band(lower: float, upper: float) -> Filter:
     return gaussian(lower) - gaussian(upper)
 
 
-def _scaled(factor: float) -> Filter:
-    return Filter((((), factor),))
+def _scaled(name: str, factor: float) -> View:
+    return View(name, (), Filter((((), factor),)), is_wanted=factor > 0)
 
 
 FRAMES: dict[str, Sort] = {
@@ -300,15 +298,15 @@ COMPONENTS: dict[str, Sort] = {
         "motion:9",
         "in motion",
         _part(motion_blur, motion_blur),
-        (Parameter("", 1.0, 32.0),),
+        (Parameter("", 4.0, 32.0),),
     ),
     "motion_res": Sort(
         "motion_res:9",
         "at rest",
         _part(lambda length: WHOLE - motion_blur(length)),
-        (Parameter("", 1.0, 32.0),),
+        (Parameter("", 4.0, 32.0),),
     ),
-    "scale": Sort("scale:0.5", "as it stands", _part(_scaled), (Parameter("", -8.0, 8.0),)),
+    "scale": Sort("scale:0.5", "as it stands", _scaled, (Parameter("", -8.0, 8.0),)),
 }
 """The parts of a picture. Lengths are in pixels of a 64-px picture, and scale with it."""
 
@@ -328,6 +326,8 @@ def view(name: str) -> View:
         ValueError: If the name is unknown, a parameter is missing, surplus or out of range, or
             the parts of a composition stand in the wrong order.
     """
+    if "" in name.split("+"):
+        raise ValueError(f"view {name!r} is unknown; choose from {', '.join(names())}")
     parts = [_single(part) for part in name.split("+")]
     if len(parts) == 1:
         return parts[0]
@@ -345,7 +345,8 @@ def view(name: str) -> View:
         if part.component is not WHOLE:
             component = component.then(part.component)
             reading = reading.then(part.reading)
-    return View(name, frames, component, WHOLE if reading.is_whole else reading)
+    wanted = all(part.is_wanted for part in parts)
+    return View(name, frames, component, WHOLE if reading.is_whole else reading, wanted)
 
 
 def _single(name: str) -> View:
@@ -361,9 +362,13 @@ def _single(name: str) -> View:
         raise ValueError(f"view {name!r} has a wrong parameter {texts[0]!r}; {_usage(base)}")
     if base == "band" and not values[0] < values[1]:
         raise ValueError(f"view {name!r} has no band between its sigmas; {_usage(base)}")
-    if base in ("skew", "scale") and values[0] == 0:
-        raise ValueError(f"view {name!r} has a factor of 0; {_usage(base)}")
-    return sort.make(name, *values)
+    if base == "scale" and values[0] in (0, 1):
+        raise ValueError(f"view {name!r} is nothing or the whole; {_usage(base)}")
+
+    made = sort.make(name, *values)
+    if any(frame.cells is not None and frame.cells.is_identity for frame in made.frames):
+        raise ValueError(f"view {name!r} changes nothing; take other numbers, {_usage(base)}")
+    return made
 
 
 def _value(name: str, base: str, parameter: Parameter, texts: list[str]) -> float:
@@ -379,17 +384,21 @@ def _value(name: str, base: str, parameter: Parameter, texts: list[str]) -> floa
     except ValueError:
         value = math.nan
     allowed = value in parameter.choices if parameter.choices else True
-    if not parameter.low <= value <= parameter.high or not allowed or text != f"{value:.9g}":
+    if parameter.low <= value <= parameter.high and allowed and text != f"{value:.9g}":
+        raise ValueError(f"view {name!r} writes {value:.9g} as {text}; {_usage(base)}")
+    if not parameter.low <= value <= parameter.high or not allowed:
         raise ValueError(f"view {name!r} needs {_describe(parameter)}; {_usage(base)}")
     return value
 
 
 def _describe(parameter: Parameter) -> str:
-    what = f"{parameter.name}=" if parameter.name else "a number"
+    what = f"{parameter.name}= and " if parameter.name else ""
+    if len(parameter.choices) == 1:
+        return f"{parameter.name}={parameter.choices[0]}, or nothing"
     if parameter.choices:
-        return f"{what} of {', '.join(map(str, parameter.choices))}"
-    kind = "a whole number " if isinstance(parameter.low, int) else ""
-    return f"{what} {kind}from {parameter.low:.9g} to {parameter.high:.9g}"
+        return f"{what}one of {', '.join(map(str, parameter.choices))}"
+    kind = "whole number" if isinstance(parameter.low, int) else "number"
+    return f"{what}a {kind} from {parameter.low:.9g} to {parameter.high:.9g}"
 
 
 def _usage(base: str) -> str:
@@ -412,9 +421,9 @@ def by_frame(views: Sequence[View]) -> list[list[int]]:
         if not total.is_whole:
             written = "|".join(views[number].name for number in group)
             raise ValueError(
-                f"views {written} do not add up to one whole picture; a decomposition is "
-                f"{', '.join(DECOMPOSITIONS)}, each with the same parameters, or a frame "
-                "alone; and no view stands twice"
+                f"views {written} do not add up to one whole picture; choose from "
+                f"{', '.join(DECOMPOSITIONS)}, with the same parameters throughout, "
+                "or give each prompt a turn of its own, such as identity|flip"
             )
     return list(groups.values())
 

@@ -118,8 +118,8 @@ def test_the_kept_component_is_as_noisy_as_the_picture_is(component, t):
         (["high_pass:2"], "grayscale", r"grayscale\|high_pass:2 do not add up"),
         (["high_pass:2"], "low_pass:3", r"low_pass:3\|high_pass:2 do not add up"),
         (["color", "color"], "grayscale", r"grayscale\|color\|color do not add up"),
-        (["flip"], "identity", "takes components of the picture as it stands"),
-        (["flip+high_pass:2"], "flip+low_pass:2", "takes components of the picture as it stands"),
+        (["flip"], "identity", "takes components of it as it stands"),
+        (["flip+high_pass:2"], "flip+low_pass:2", "takes components of it as it stands"),
     ],
 )
 def test_views_that_are_not_the_rest_of_the_picture_are_refused(names, keep, words):
