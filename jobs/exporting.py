@@ -115,6 +115,8 @@ _COPIED = (
     "concealment",
     "near",
     "far",
+    "seam",
+    "kept_error",
     "seed",
     "stage",
 )

@@ -95,6 +95,8 @@ class Card:
     concealment: float | None
     near: float | None
     far: float | None
+    seam: float | None
+    kept_error: float | None
     seed: int
     picture: bytes
     stage: int

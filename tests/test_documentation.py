@@ -55,16 +55,44 @@ def test_every_command_line_that_is_shown_would_be_understood(page):
 
 def test_the_manifests_columns_are_documented_with_their_defaults():
     """The table in docs/manifest.md is the schema's."""
+    from manifests.check import DEFAULT_STRENGTH
     from manifests.records import Request
     from manifests.schemas import MANIFEST
 
-    page = (ROOT / "docs" / "manifest.md").read_text()
+    page = (ROOT / "docs" / "manifest.md").read_text().split("## Kinds")[0]
     table = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", page, re.M))
     assert list(table) == [name for name in MANIFEST.names if name != "request_id"]
     fields = Request.__dataclass_fields__
+    assert table.pop("strength") == f"{DEFAULT_STRENGTH} unless `start` is given"
     for name, said in table.items():
         if said.strip("`").replace(".", "").isdigit():
             assert float(said.strip("`")) == fields[name].default, name
+
+
+def test_the_kinds_are_documented_with_what_they_take():
+    """The table in docs/manifest.md is the one in the code."""
+    from manifests.kinds import KINDS
+
+    page = (ROOT / "docs" / "manifest.md").read_text().split("## Kinds")[1].split("## Views")[0]
+    lines = [line for line in page.splitlines() if line.startswith("| `")]
+    rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)] for line in lines]
+    assert [row[1].strip("`") for row in rows] == list(KINDS)
+    for row, kind in zip(rows, KINDS.values(), strict=True):
+        assert kind.describe_prompts().startswith(row[2]), row
+        assert re.findall(r"`(\w+)`", row[3]) == list(kind.needs), row
+
+
+def test_every_view_is_documented_as_one_would_write_it():
+    """The tables in docs/manifest.md, and every algorithm's page of proofs."""
+    from fundiff.samplers import SAMPLERS
+    from fundiff.views import names
+    from manifests.kinds import KINDS
+
+    page = (ROOT / "docs" / "manifest.md").read_text()
+    missing = [name for name in names() if f"`{name}`" not in page]
+    assert missing == ["scale:0.5"]  # shown with another factor
+    proofs = (ROOT / "docs" / "algorithms.md").read_text()
+    assert [name for name in (*KINDS, *SAMPLERS) if f"`{name}`" not in proofs] == []
 
 
 def test_the_files_in_the_readme_exist():
@@ -95,7 +123,7 @@ def test_the_example_sources_of_the_documentation_are_valid(tmp_path):
     """The CSV of the README and the YAML of the manifest's page."""
     from jobs.reading import read_requests_from
 
-    for page, language, count in (("README.md", "csv", 2), ("docs/manifest.md", "yaml", 5)):
+    for page, language, count in (("README.md", "csv", 3), ("docs/manifest.md", "yaml", 5)):
         text = re.search(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.S)
         assert text is not None
         source = tmp_path / f"source.{language}"

@@ -78,6 +78,8 @@ def card(*views: str, prompts: tuple[str, ...] = (), **changes: Any) -> Card:
         "concealment": None,
         "near": None,
         "far": None,
+        "seam": None,
+        "kept_error": None,
         "seed": 12345,
         "picture": QUARTERS,
         "stage": 2,
