@@ -60,6 +60,14 @@ class Stage:
         return output.float()
 
 
+def quiet() -> None:
+    """Keep transformers' notes and progress bars out of the logs; warnings of ours stay."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
 def choose_device(name: str | None = None) -> torch.device:
     """Return the named device, or the first GPU if there is one, or else the CPU.
 

@@ -30,10 +30,11 @@ def encode_prompts(run: str) -> int:
 
     from safetensors.torch import save_file
 
-    from fundiff.models import choose_device, choose_dtype, load_text_encoder
+    from fundiff.models import choose_device, choose_dtype, load_text_encoder, quiet
     from fundiff.prompts import encode
 
     config = RunConfig.from_json(read_json(folder.run_json))
+    quiet()
     device = choose_device(config.device)
     dtype = choose_dtype(config.dtype, device)
     text = load_text_encoder(config.cascade.stage_1, device, dtype, config.revision)

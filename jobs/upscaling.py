@@ -10,7 +10,7 @@ from torch import Tensor
 from fundiff.calls import Calls
 from fundiff.engine import Engine, Finished
 from fundiff.guidance import Prompts
-from fundiff.models import choose_device, choose_dtype
+from fundiff.models import choose_device, choose_dtype, quiet
 from fundiff.noise import Noise
 from fundiff.pictures import to_image, to_tensor
 from fundiff.upscale import (
@@ -77,6 +77,7 @@ def _open_studio(
     folder: RunFolder, order: Order, requests: Mapping[str, Request]
 ) -> "EnlargingStudio":
     """Load the upscaler and encode what the requests say; the text encoder is let go again."""
+    quiet()
     device = choose_device(order.device)
     if device.type == "cpu":
         torch.set_num_threads(1)  # rows are bit-identical in any company with one thread only

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fundiff.engine import Engine, Finished
 from fundiff.judges import Judge, load_judge
-from fundiff.models import choose_device, choose_dtype, load_stage
+from fundiff.models import choose_device, choose_dtype, load_stage, quiet
 from fundiff.pictures import to_image
 from jobs.best_of_n import Draw, Policy, Verdict, best_of_n
 from jobs.config import RunConfig, code_version
@@ -91,7 +91,7 @@ def work(run: str, shard: int, stopping: Callable[[], bool] = lambda: False) -> 
     planned = next(row for row in read_plan(folder.plan) if row.shard == shard)
     requests = read_requests(folder.manifest, planned.start, planned.stop)
 
-    _quiet()
+    quiet()
     device = choose_device(config.device)
     if device.type == "cpu":
         torch.set_num_threads(1)  # rows are bit-identical in any company with one thread only
@@ -317,11 +317,3 @@ class ShardRun:
 def _unfinished(requests: Sequence[Request], finished: set[Key]) -> list[Request]:
     """Return the requests without rows; a request's rows come all in one part."""
     return [request for request in requests if (request.request_id, 0) not in finished]
-
-
-def _quiet() -> None:
-    """Keep transformers' notes and progress bars out of the logs; warnings of ours stay."""
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()

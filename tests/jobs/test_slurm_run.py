@@ -19,8 +19,7 @@ from manifests.results import drafts, markers, parts
 from slurm.limits import read_limits
 from slurm.profiles import Profile
 from slurm.states import query
-from tests.jobs.conftest import SHORT
-from tests.manifests.rows import inpainting, request
+from tests.jobs.conftest import SHORT, every_kind
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -33,11 +32,8 @@ TIMEOUT_S = 420
 def forty_requests() -> list[Request]:
     """Forty small requests of all kinds."""
     few = {**SHORT, "candidates": 3, "want": 1, "max_candidates": 3}
-    bands = {"kind": "hybrid", "views": ("low_pass:8", "high_pass:8"), "reduction": "sum"}
-    return [
-        [request(**few, seed=n), request(**few, **bands, seed=n), inpainting(**few, seed=n)][n % 3]
-        for n in range(40)
-    ]
+    kinds = len(every_kind())
+    return [every_kind(**few, seed=n)[n % kinds] for n in range(40)]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from jobs.worker import work
 from manifests.index import build_index, same_rows
 from manifests.layout import RunFolder
 from manifests.results import drafts, markers, parts, read_rows
-from tests.jobs.conftest import SHORT
+from tests.jobs.conftest import SHORT, every_kind
 from tests.manifests.rows import inpainting, png, request
 
 
@@ -38,6 +38,39 @@ def same_pictures(a: dict, b: dict) -> bool:
         == (b[k].status, b[k].score, b[k].similarities, b[k].image, b[k].stage_1_image)
         for k in a
     )
+
+
+def test_every_kind_ends_as_rows_with_what_is_its_own(plan):
+    """All in one batch: pictures, scores, and what pixels say of what was kept."""
+    asked = every_kind(**SHORT, candidates=2, want=1, max_candidates=2)
+    folder = plan("kinds", asked, 100)
+    assert work(str(folder.path), 0)
+    keyed = rows(folder)
+    for each in asked:
+        own = [keyed[each.request_id, n] for n in range(2)]
+        assert sorted(row.status for row in own) == ["accepted", "rejected"]
+        best = next(row for row in own if row.status == "accepted")
+        picture = open_picture(best.image or best.stage_1_image)
+        assert picture.size == ((40, 8) if each.kind == "denoise" else (32, 32))
+        assert len(best.similarities) == len(each.prompts) ** 2
+        assert (best.seam is not None) == (each.kind == "inpaint")
+        assert (best.kept_error is not None) == (each.kind in ("inpaint", "inverse"))
+        if each.kind == "inpaint":
+            assert best.kept_error == 0
+        if each.kind == "inverse":  # kept, but where the random model's colours are clipped
+            assert 0 < best.kept_error < 6
+
+
+def test_kinds_are_stopped_anywhere_and_go_on_to_the_same_bits(plan):
+    """Whatever an algorithm was in the middle of."""
+    asked = every_kind(**SHORT, candidates=2, want=1, max_candidates=2)
+    whole, stopped = plan("whole", asked, 100), plan("stopped-kinds", asked, 100)
+    assert work(str(whole.path), 0)
+    for _ in range(100):
+        calls = iter(range(9))
+        if work(str(stopped.path), 0, lambda calls=calls: next(calls, None) is None):
+            break
+    assert same_pictures(rows(stopped), rows(whole))
 
 
 @pytest.fixture
