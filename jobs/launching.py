@@ -22,7 +22,6 @@ from jobs.submitting import (
 )
 from manifests.files import read_json
 from manifests.layout import RunFolder
-from manifests.manifest import count_requests, read_manifest
 from manifests.plan import read_plan
 from manifests.records import Request
 from slurm.limits import read_limits
@@ -92,11 +91,11 @@ def launch(
     profile = asked.load_profile()
     limits = read_limits() if asked.cluster == "slurm" else None
     folder = RunFolder(asked.run)
-    _plan(asked, profile, folder)
+    requests = _plan(asked, profile, folder)
     if not open_shards(folder):
         steps.index(str(folder.path))
         return [f"every shard of {asked.run} is done, there is nothing to draw"]
-    for line in describe_budget(read_manifest(folder.manifest)):
+    for line in describe_budget(requests):
         say(line)
     if asked.cluster == "inline":
         run_inline(folder, watch)
@@ -118,24 +117,23 @@ def describe(asked: Launch) -> list[str]:
     run = RunFolder(asked.run)
     with tempfile.TemporaryDirectory() as aside:
         planned = RunFolder(Path(aside) / "run")
-        _plan(asked, profile, planned)
+        requests = _plan(asked, profile, planned)
         if run.run_json.is_file():
             require_same(run, RunConfig.from_json(read_json(planned.run_json)), planned.plan)
         shards = open_shards(run if run.plan.is_file() else planned)
-        requests, all_shards = count_requests(planned.manifest), len(read_plan(planned.plan))
-        budget = describe_budget(read_manifest(planned.manifest))
-        lines = [
-            f"{requests} requests in {all_shards} shards, {len(shards)} of them to draw; "
-            f"run folder {asked.run}",
-            *budget,
-        ]
+        all_shards = len(read_plan(planned.plan))
+    lines = [
+        f"{len(requests)} requests in {all_shards} shards, {len(shards)} of them to draw; "
+        f"run folder {asked.run}",
+        *describe_budget(requests),
+    ]
     if asked.cluster == "slurm" and shards:
         lines += describe_slurm(run, profile, read_limits(), len(shards))
     return lines
 
 
-def _plan(asked: Launch, profile: Profile, folder: RunFolder) -> None:
-    """Check manifest and models, and freeze the manifest into the run folder."""
+def _plan(asked: Launch, profile: Profile, folder: RunFolder) -> Sequence[Request]:
+    """Check manifest and models, and freeze the manifest into the run folder; return it."""
     requests, problems = read_requests_from(asked.manifest)
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise SourceError(
@@ -160,6 +158,7 @@ def _plan(asked: Launch, profile: Profile, folder: RunFolder) -> None:
     config.cascade.check_folders()
     _require_sizes(requests, config.cascade)
     plan_run(requests, folder, config, asked.requests_per_shard)
+    return requests
 
 
 def _require_sizes(requests: Sequence[Request], models: Cascade) -> None:

@@ -99,7 +99,7 @@ def test_every_bad_row_is_listed_at_once_and_nothing_is_written(tmp_path):
             assert f"bad.csv:{line}:" in said
         assert "choose from identity, flip" in said
         assert "views identity|low_pass:2 do not add up to one whole picture" in said
-        assert "each with the same parameters" in said
+        assert "with the same parameters throughout" in said
         assert "6 errors" in said
     assert not (tmp_path / "out.parquet").exists()
 
