@@ -1,11 +1,12 @@
 """Draws what docs/gallery.md shows with the embedded model: python docs/make_gallery.py.
 
 Writes the input pictures, draws docs/gallery/requests.yaml into runs/gallery (about a quarter of
-an hour on two cores; what is drawn already is kept), and writes a picture per tag, an animation
-and the sheet of views. Nothing is chosen by hand: each request shows the judge's best candidate.
+an hour on two cores; what is drawn already is kept, so remove that folder when the requests have
+changed), and writes a picture per tag, animations and the sheet of views. Nothing is chosen by hand: each request shows the judge's best candidate.
 """
 
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
@@ -20,6 +21,7 @@ from jobs.sheets import sheet
 from jobs.showing_views import scene, view_sheet
 from manifests.layout import RunFolder
 from manifests.manifest import read_manifest
+from manifests.records import Request
 
 HERE = Path(__file__).parent
 GALLERY, RUN = HERE / "gallery", Path("runs") / "gallery"
@@ -44,7 +46,7 @@ def main() -> None:
     for tag in dict.fromkeys(request.tags[0] for request in requests):
         tagged = [request for request in requests if request.tags[0] == tag]
         groups = [
-            candidate_panels(request, picture, caption(row))
+            candidate_panels(request, picture, [caption(row), *settings(request)])
             for request in tagged
             for row, picture in [shown[request.request_id]]
         ]
@@ -54,6 +56,20 @@ def main() -> None:
             picture = image_of(shown[first.request_id][1])
             frames = reveal(picture, [view(name) for name in first.views], side=192)
             write_animation(frames, GALLERY / f"{tag}.webp")
+
+
+TOLD = ("start", "keep", "jump_length", "jump_n_sample", "mask_blur", "guidance_start",
+        "guidance_stop", "sampler", "reduction")  # fmt: skip
+
+
+def settings(request: Request) -> list[str]:
+    """Return the settings of a request that are worth telling, as one would write them."""
+    usual = {field.name: field.default for field in fields(Request)} | {"reduction": "sum"}
+    return [
+        f"{name} {getattr(request, name)}"
+        for name in TOLD
+        if getattr(request, name) not in (usual[name], "mean")
+    ]
 
 
 def draw_inputs() -> None:
@@ -70,9 +86,9 @@ def draw_inputs() -> None:
 
     moon = Image.new("L", (128, 128), 235)
     pen = ImageDraw.Draw(moon)
-    pen.ellipse((24, 20, 104, 108), fill=70)
+    pen.ellipse((24, 20, 104, 108), fill=120)
     pen.ellipse((52, 12, 126, 96), fill=235)
-    moon.filter(ImageFilter.GaussianBlur(5)).convert("RGB").save(GALLERY / "moon.png")
+    moon.filter(ImageFilter.GaussianBlur(7)).convert("RGB").save(GALLERY / "moon.png")
 
     framed = Image.new("RGB", (128, 128), "white")
     ImageDraw.Draw(framed).rectangle((8, 8, 119, 119), outline="black", width=5)

@@ -33,7 +33,7 @@ def run_sheet(folder: RunFolder, best: int, title: str = "", **filters: Any) -> 
     """
     requests = {request.request_id: request for request in read_manifest(folder.manifest)}
     candidates = [
-        candidate_panels(requests[row["request_id"]], picture, caption(row))
+        candidate_panels(requests[row["request_id"]], picture, [caption(row)])
         for row, picture in best_pictures(folder, best, **filters)
     ]
     return sheet(lines(candidates, COLUMNS), title=title)
@@ -55,20 +55,20 @@ def caption(row: dict[str, Any]) -> str:
     return f"#{row['candidate']}{score}{'' if row['stage'] == 2 else '  stage I'}"
 
 
-def candidate_panels(request: Request, picture: bytes, said: str) -> Sequence[Panel]:
+def candidate_panels(request: Request, picture: bytes, said: Sequence[str]) -> list[Panel]:
     """Return what one sees of a candidate: where it started from, if it did, and each view.
 
     Args:
         request: What was asked for.
         picture: PNG file of the candidate.
-        said: Line under each panel that says which candidate it is.
+        said: Lines under its panels that say which candidate it is.
     """
     image = image_of(picture).convert("RGB")
     if request.kind == "denoise":
-        return [Panel(image, (", ".join(PANELS), said))]
+        return [Panel(image, (", ".join(PANELS), *said))]
     x = to_tensor(image)
     panels = [
-        Panel(_as_seen(name, to_image(view(name).read(x))), (prompt, words(name), said))
+        Panel(_as_seen(name, to_image(view(name).read(x))), (prompt, words(name), *said))
         for name, prompt in zip(request.views, request.prompts, strict=True)
     ]
     if original := original_of(request, picture):
