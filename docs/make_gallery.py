@@ -2,7 +2,8 @@
 
 Writes the input pictures, draws docs/gallery/requests.yaml into runs/gallery (about a quarter of
 an hour on two cores; what is drawn already is kept, so remove that folder when the requests have
-changed), and writes a picture per tag, animations and the sheet of views. Nothing is chosen by hand: each request shows the judge's best candidate.
+changed), and writes a picture per tag, animations and the sheet of views. Nothing is chosen by
+hand: each request shows the judge's best candidate.
 """
 
 import shutil
