@@ -101,16 +101,17 @@ def ddim(canvas: Canvas) -> Stepper:
 
 
 MAX_STRETCH = 2.0
-"""A step of DPM-Solver++ that is so many times longer than the one before is of first order."""
+"""A step of DPM-Solver++ may be so many times as long as the one before and extrapolate fully."""
 
 
 def dpm_solver_pp(canvas: Canvas) -> Stepper:
     """Return deterministic multistep steps of second order: DPM-Solver++(2M).
 
     Lu et al., 2022, arXiv:2211.01095, Algorithm 2. The first step and the last one, whose log-SNR
-    is infinite, are of first order; so is one that is more than twice as long in log-SNR as the
-    one before, such as the last but one of a list that ends at t = 0: over such a distance the
-    extrapolation of x_0 does more harm than good. The stepper remembers the x_0 of its last step.
+    is infinite, are of first order. Over a step more than twice as long in log-SNR as the one
+    before, such as the last but one of a list that ends at t = 0, x_0 is extrapolated no further
+    than over that one: any further does more harm than good. The stepper remembers the x_0 of its
+    last step.
     """
     before: list[tuple[Tensor, float]] = []  # x_0 and the log-SNR step of the step before
 
@@ -126,8 +127,8 @@ def dpm_solver_pp(canvas: Canvas) -> Stepper:
         direction = x_0
         if before:
             x_0_before, h_before = before.pop()
-            if h <= MAX_STRETCH * h_before:
-                direction = x_0 + (x_0 - x_0_before) * (h / h_before / 2)
+            stretch = h / h_before if h <= MAX_STRETCH * h_before else 1.0
+            direction = x_0 + (x_0 - x_0_before) * (stretch / 2)
         before.append((x_0, h))
         return sigma_prev / sigma * x_t - alpha_prev * math.expm1(-h) * direction
 

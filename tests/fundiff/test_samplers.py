@@ -12,7 +12,7 @@ from fundiff.hybrid import hybrid
 from fundiff.noise import Noise
 from fundiff.samplers import SAMPLERS
 from fundiff.sampling import reverse
-from fundiff.schedule import leading, named, strided, walk
+from fundiff.schedule import NAMED_TIMESTEPS, leading, named, strided, walk
 from fundiff.views import view
 from tests.fundiff.exact import (
     SCHEDULE,
@@ -148,7 +148,7 @@ def test_twenty_second_order_steps_are_nearer_than_twenty_first_order_ones():
 
 @pytest.mark.parametrize(
     "timesteps",
-    [leading(20), leading(30), leading(50), *map(named, ("fast27", "smart50"))],
+    [*map(leading, (5, 10, 20, 30, 50, 100)), strided(30), *map(named, NAMED_TIMESTEPS)],
     ids=lambda timesteps: f"{len(timesteps)} from {timesteps[0]}",
 )
 def test_a_whole_run_of_the_second_order_is_nearer_than_one_of_the_first(timesteps):
