@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from fundiff.pictures import to_image, to_tensor
-from fundiff.views import view
+from fundiff.view_names import view
 from manifests.index import load_pictures, top
 from manifests.layout import RunFolder
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from fundiff.views import view
+from fundiff.view_names import view
 from jobs.animation.files import write_animation
 from jobs.animation.reveal import reveal
 from jobs.contact_sheets import candidate_panels, caption, lines

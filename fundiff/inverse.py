@@ -12,9 +12,10 @@ from torch import Tensor
 from fundiff.calls import Calls
 from fundiff.canvas import Canvas, Constraint, Estimate, Estimator
 from fundiff.filters import Filter
+from fundiff.frames import IDENTITY
 from fundiff.guidance import Prompts, guided
 from fundiff.sampling import reverse
-from fundiff.views import IDENTITY, View, by_frame
+from fundiff.views import View, by_frame
 
 
 def keep_component(original: Tensor, component: Filter, canvas: Canvas) -> Constraint:

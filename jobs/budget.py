@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from fundiff import schedule
 from fundiff.budget import count_lanes
-from fundiff.views import view
+from fundiff.view_names import view
 from manifests.records import Request
 
 

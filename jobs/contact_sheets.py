@@ -7,7 +7,7 @@ from PIL import Image
 
 from fundiff.denoise import PANELS
 from fundiff.pictures import to_image, to_tensor
-from fundiff.views import view
+from fundiff.view_names import view
 from jobs.exporting import best_pictures, image_of, original_of
 from jobs.gallery import words
 from jobs.sheets import PAPER, Panel, sheet

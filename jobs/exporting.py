@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from fundiff.views import view
+from fundiff.view_names import view
 from jobs.gallery import Card, is_live, render
 from manifests.files import write_whole
 from manifests.images import central_square

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fundiff.views import SORTS, View, view
+from fundiff.view_names import SORTS, view
+from fundiff.views import View
 
 QUARTERS = {"rotate_90": 1, "rotate_180": 2, "rotate_270": 3}
 """Quarter turns to the left."""

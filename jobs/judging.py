@@ -9,7 +9,8 @@ from torch import Tensor
 from fundiff.judges import Judge
 from fundiff.pictures import keep_mask, square, to_image, to_tensor
 from fundiff.scores import alignment, concealment, kept_error, seam_ratio
-from fundiff.views import View, view
+from fundiff.view_names import view
+from fundiff.views import View
 from jobs.recipes import open_picture
 from manifests.records import Request
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fundiff.catalogue import Cascade, picture_size
-from fundiff.views import view
+from fundiff.view_names import view
 from jobs import steps
 from jobs.budget import describe_budget
 from jobs.config import RunConfig, code_version

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fundiff.views import DECOMPOSITIONS, by_frame, view
+from fundiff.view_names import view
+from fundiff.views import DECOMPOSITIONS, by_frame
 from manifests.check import Problem, check_rows
 from manifests.manifest import read_manifest
 from manifests.records import Request, content_id

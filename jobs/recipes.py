@@ -15,7 +15,7 @@ from fundiff.inpaint import soft_edges
 from fundiff.models import Stage
 from fundiff.noise import Noise, candidate_seed
 from fundiff.pictures import keep_mask, square, to_tensor
-from fundiff.views import view
+from fundiff.view_names import view
 from jobs.budget import guidance_scale, start_of
 from manifests.records import Picture, Request
 

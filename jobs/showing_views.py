@@ -11,7 +11,7 @@ from rich.style import Style
 from rich.text import Text
 
 from fundiff.pictures import to_image, to_tensor
-from fundiff.views import SORTS, view
+from fundiff.view_names import SORTS, view
 from jobs.sheets import Panel, sheet, wrapped
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fundiff.views import complement
+from fundiff.view_names import complement
 from jobs.launching import Launch, launch
 from jobs.reading import SourceError, check_views
 from jobs.submitting import Watch

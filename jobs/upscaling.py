@@ -22,7 +22,7 @@ from fundiff.upscale import (
     upscale,
     upscale_canvas,
 )
-from fundiff.views import view
+from fundiff.view_names import view
 from jobs.config import RunConfig, code_version
 from jobs.orders import Order, read_order
 from jobs.recipes import open_picture, seed_of, store_picture

@@ -85,7 +85,7 @@ def test_the_kinds_are_documented_with_what_they_take():
 def test_every_view_is_documented_as_one_would_write_it():
     """The tables in docs/manifest.md, and every algorithm's page of proofs."""
     from fundiff.samplers import SAMPLERS
-    from fundiff.views import names
+    from fundiff.view_names import names
     from manifests.kinds import KINDS
 
     page = (ROOT / "docs" / "manifest.md").read_text()

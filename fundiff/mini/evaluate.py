@@ -31,7 +31,7 @@ from fundiff.pictures import to_image
 from fundiff.prompts import encode
 from fundiff.schedule import leading
 from fundiff.scores import alignment
-from fundiff.views import view
+from fundiff.view_names import view
 
 LANES = 16
 

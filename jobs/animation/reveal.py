@@ -15,7 +15,8 @@ from itertools import pairwise, takewhile
 from PIL import Image
 
 from fundiff.filters import Filter
-from fundiff.views import IDENTITY, Frame, View
+from fundiff.frames import IDENTITY, Frame
+from fundiff.views import View
 from jobs.animation.motions import MOTIONS, PAPER, Move, fade, fly, recede, wipe
 from manifests.images import central_square
 

@@ -119,7 +119,8 @@ def animate(
 @json_option
 def views(output: Path | None, as_json: bool) -> None:
     """List every view with a picture of what it does."""
-    from fundiff.views import DECOMPOSITIONS, FRAMES, SORTS
+    from fundiff.view_names import FRAMES, SORTS
+    from fundiff.views import DECOMPOSITIONS
 
     if output is not None:
         from jobs.showing_views import view_sheet

@@ -22,7 +22,7 @@ from fundiff.noise import Noise
 from fundiff.prompts import encode
 from fundiff.samplers import SAMPLERS, posterior_step, threshold
 from fundiff.schedule import Schedule, explicit, leading, named, squared_cosine, start_of
-from fundiff.views import view
+from fundiff.view_names import view
 from tests.fundiff.exact import drawn, run
 
 CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ from fundiff.guidance import Prompts
 from fundiff.inverse import inverse
 from fundiff.sampling import reverse
 from fundiff.schedule import walk
-from fundiff.views import view
+from fundiff.view_names import view
 from tests.fundiff.exact import canvas, finish, picture
 
 STEPS = 10

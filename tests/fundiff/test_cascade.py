@@ -8,7 +8,7 @@ from fundiff.cascade import Recipe, draw, stage_2_canvas
 from fundiff.filters import grayscale, low_pass
 from fundiff.noise import Noise
 from fundiff.schedule import leading
-from fundiff.views import view
+from fundiff.view_names import view
 from tests.fundiff.exact import SCHEDULE, canvas, finish, picture, prompts, run, stage_2
 
 A, B, PHOTO = picture(1), picture(2), picture(3)

@@ -9,7 +9,7 @@ from fundiff.edit import edit
 from fundiff.filters import low_pass
 from fundiff.noise import Noise
 from fundiff.schedule import start_of
-from fundiff.views import view
+from fundiff.view_names import view
 from tests.fundiff.exact import (
     canvas,
     finish,

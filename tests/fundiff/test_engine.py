@@ -17,7 +17,7 @@ from fundiff.models import Stage, load_stage
 from fundiff.noise import Noise, candidate_seed
 from fundiff.sampling import reverse
 from fundiff.schedule import leading
-from fundiff.views import view
+from fundiff.view_names import view
 from tests.fundiff.exact import canvas as exact_canvas
 from tests.fundiff.exact import one_image_unet, picture, prompts
 

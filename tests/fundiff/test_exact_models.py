@@ -7,7 +7,7 @@ from fundiff.anagram import anagram
 from fundiff.filters import grayscale, low_pass
 from fundiff.hybrid import hybrid
 from fundiff.inpaint import inpaint
-from fundiff.views import view
+from fundiff.view_names import view
 from tests.fundiff.exact import (
     SIZE,
     canvas,

@@ -8,7 +8,7 @@ from fundiff.guidance import Prompts, guided
 from fundiff.hybrid import hybrid
 from fundiff.inverse import inverse
 from fundiff.sampling import reverse
-from fundiff.views import view
+from fundiff.view_names import view
 from tests.fundiff.exact import canvas, drawn, finish, picture, prompts
 
 

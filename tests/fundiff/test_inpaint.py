@@ -8,7 +8,7 @@ import torch
 from fundiff.anagram import anagram
 from fundiff.inpaint import inpaint, keep_known, soft_edges
 from fundiff.noise import Noise
-from fundiff.views import view
+from fundiff.view_names import view
 from tests.fundiff.exact import canvas, finish, picture, prompts, run, stage_2
 
 PLAIN = [view("identity")]

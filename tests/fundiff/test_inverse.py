@@ -6,7 +6,7 @@ import torch
 from fundiff.filters import GRAYSCALE, gaussian, grayscale, low_pass, motion
 from fundiff.inverse import inverse, keep_component
 from fundiff.noise import Noise
-from fundiff.views import view
+from fundiff.view_names import view
 from tests.fundiff.exact import canvas, gaussian_unet, picture, prompts, run, stage_2
 
 SAMPLERS = ("ddpm", "ddim", "dpmsolver++")

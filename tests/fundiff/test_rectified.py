@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fundiff.anagram import anagram, rectified
-from fundiff.views import view
+from fundiff.view_names import view
 from tests.fundiff.exact import canvas, drawn, picture, prompts
 
 

@@ -13,7 +13,7 @@ from fundiff.noise import Noise
 from fundiff.samplers import SAMPLERS
 from fundiff.sampling import reverse
 from fundiff.schedule import NAMED_TIMESTEPS, leading, named, strided, walk
-from fundiff.views import view
+from fundiff.view_names import view
 from tests.fundiff.exact import (
     SCHEDULE,
     canvas,

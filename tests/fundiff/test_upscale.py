@@ -26,7 +26,7 @@ from fundiff.upscale import (
     upscale,
     upscale_canvas,
 )
-from fundiff.views import FRAMES, view
+from fundiff.view_names import FRAMES, view
 from tests.fundiff.exact import picture, run
 from tests.tiny_upscaler import MAX_NOISE_LEVEL, write_tiny_upscaler
 

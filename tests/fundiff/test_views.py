@@ -9,15 +9,8 @@ import pytest
 import torch
 
 from fundiff.filters import low_pass
-from fundiff.views import (
-    COMPONENTS,
-    DECOMPOSITIONS,
-    FRAMES,
-    by_frame,
-    complement,
-    names,
-    view,
-)
+from fundiff.view_names import COMPONENTS, FRAMES, complement, names, view
+from fundiff.views import DECOMPOSITIONS, by_frame
 
 LARGE_GRID = [f"{name}:grid=64" for name in FRAMES if name in ("inner_circle", "square_hinge")]
 LARGE_GRID += ["skew:-0.7:grid=64", "jigsaw:seed=8:grid=64", "pixel_permute:64:seed=7"]
@@ -419,7 +412,7 @@ def test_a_wrong_view_is_refused_with_what_is_allowed(name, words):
 def test_views_can_be_checked_without_torch():
     """A launcher that only checks names must start at once."""
     code = (
-        "import sys, fundiff.views as v\n"
+        "import sys, fundiff.view_names as v\n"
         "names = ['low_pass:2', 'high_pass:2', 'flip+grayscale', 'flip+color', 'jigsaw:seed=7']\n"
         "v.by_frame([v.view(name) for name in names])\n"
         "print('torch' in sys.modules)"

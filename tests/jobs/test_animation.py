@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fundiff.pictures import to_image, to_tensor
-from fundiff.views import names, view
+from fundiff.view_names import names, view
 from jobs.animation.files import write_animation
 from jobs.animation.motions import AWAY, MOTIONS, PAPER, fly, recede, turn, turn_over, wipe
 from jobs.animation.reveal import HOLD, MOVE, enlarge, reveal

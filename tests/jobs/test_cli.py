@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from fundiff.views import names
+from fundiff.view_names import names
 from jobs.cli import main
 from jobs.journal import Submission
 from manifests.layout import RunFolder

@@ -18,7 +18,7 @@ from PIL import Image
 
 from fundiff import permutations
 from fundiff.denoise import PANELS
-from fundiff.views import SORTS, names
+from fundiff.view_names import SORTS, names
 from jobs.exporting import original_of, readings_of, write_gallery
 from jobs.gallery import Card, is_live, render, stills, words
 from jobs.worker import work

@@ -5,7 +5,7 @@ import pytest
 from fundiff.anagram import REDUCTIONS
 from fundiff.samplers import SAMPLERS
 from fundiff.schedule import NAMED_TIMESTEPS, timesteps
-from fundiff.views import names
+from fundiff.view_names import names
 from jobs.reading import check_views
 from manifests import records
 
