@@ -412,9 +412,11 @@ def test_a_wrong_view_is_refused_with_what_is_allowed(name, words):
 def test_views_can_be_checked_without_torch():
     """A launcher that only checks names must start at once."""
     code = (
-        "import sys, fundiff.view_names as v\n"
+        "import sys\n"
+        "from fundiff.view_names import view\n"
+        "from fundiff.views import by_frame\n"
         "names = ['low_pass:2', 'high_pass:2', 'flip+grayscale', 'flip+color', 'jigsaw:seed=7']\n"
-        "v.by_frame([v.view(name) for name in names])\n"
+        "by_frame([view(name) for name in names])\n"
         "print('torch' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
