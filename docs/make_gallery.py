@@ -16,10 +16,11 @@ from fundiff.view_names import view
 from jobs.animation.files import write_animation
 from jobs.animation.reveal import reveal
 from jobs.contact_sheets import candidate_panels, caption, lines
-from jobs.exporting import best_pictures, image_of
+from jobs.exporting import best_pictures, image_of, nearest_first
 from jobs.launching import Launch, launch
 from jobs.sheets import sheet
 from jobs.showing_views import scene, view_sheet
+from jobs.submitting import open_shards
 from manifests.layout import RunFolder
 from manifests.manifest import read_manifest
 from manifests.records import Request
@@ -38,10 +39,11 @@ def main() -> None:
     """Draw the inputs, the run and the pictures."""
     draw_inputs()
     asked = Launch(GALLERY / "requests.yaml", RUN, model="mini", parallel=2)
-    for error in launch(asked, lambda _: None):
-        raise SystemExit(error)
-    view_sheet().quantize(128).save(GALLERY / "views.png", optimize=True)
+    said = launch(asked, lambda _: None)
     folder = RunFolder(RUN)
+    if open_shards(folder):
+        raise SystemExit("\n".join(said))
+    view_sheet().quantize(128).save(GALLERY / "views.png", optimize=True)
     requests = read_manifest(folder.manifest)
     shown = {row["request_id"]: (row, picture) for row, picture in best_pictures(folder, 1)}
     for tag in dict.fromkeys(request.tags[0] for request in requests):
@@ -55,11 +57,12 @@ def main() -> None:
         if tag in ANIMATED:
             first = tagged[0]
             picture = image_of(shown[first.request_id][1])
-            frames = reveal(picture, [view(name) for name in first.views], side=192)
+            views = nearest_first([view(name) for name in first.views])
+            frames = reveal(picture, views, side=192)
             write_animation(frames, GALLERY / f"{tag}.webp")
 
 
-TOLD = ("start", "keep", "jump_length", "jump_n_sample", "mask_blur", "guidance_start",
+TOLD = ("start", "strength", "keep", "jump_length", "jump_n_sample", "mask_blur", "guidance_start",
         "guidance_stop", "sampler", "reduction")  # fmt: skip
 
 

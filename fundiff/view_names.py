@@ -6,6 +6,7 @@ A name holds all parameters, as in `jigsaw:seed=7`, and views are composed with 
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from functools import lru_cache
 
 from fundiff import permutations
 from fundiff.filters import GRAYSCALE, WHOLE, Filter, gaussian, motion_blur
-from fundiff.frames import PLAIN_FRAMES, Frame, permuted
+from fundiff.frames import IDENTITY, PLAIN_FRAMES, Frame, permuted
 from fundiff.permutations import CellMap
 from fundiff.views import View
 
@@ -59,7 +60,8 @@ MAX_SIGMA = 16.0
 _SIGMA = Parameter("", 0.4, MAX_SIGMA)
 _SEED = Parameter("seed", 0, 999_999_999)
 _GRID = Parameter("grid", 32, 64, permutations.GRID, choices=(64,))
-_BLOCKS = Parameter("", 2, 64, choices=(2, 4, 8, 16, 32, 64))
+_PATCHES = Parameter("", 2, 8, choices=(2, 4, 8))
+_PIXELS = Parameter("", 16, 64, choices=(16, 32, 64))
 
 
 def _plain(base: str) -> Callable[[str], View]:
@@ -94,37 +96,37 @@ FRAMES: dict[str, Sort] = {
     "negate": Sort("negate", "in negative", _plain("negate")),
     "skew": Sort(
         "skew:1.5",
-        "each column moved further down than the one before",
+        "sheared, wrapping round",
         _cut(permutations.skew),
         (Parameter("", -8.0, 8.0), _GRID),
     ),
     "patch_permute": Sort(
         "patch_permute:8:seed=7",
-        "its squares put in another order",
+        "its squares shuffled",
         _cut(permutations.patch_permute),
-        (_BLOCKS, _SEED),
+        (_PATCHES, _SEED),
     ),
     "pixel_permute": Sort(
         "pixel_permute:32:seed=7",
-        "its pixels put in another order",
+        "its pixels shuffled",
         _cut(permutations.patch_permute),
-        (_BLOCKS, _SEED),
+        (_PIXELS, _SEED),
     ),
     "jigsaw": Sort(
         "jigsaw:seed=7",
-        "its jigsaw pieces put together another way",
+        "its jigsaw put together anew",
         _cut(permutations.jigsaw),
         (_SEED, _GRID),
     ),
     "inner_circle": Sort(
         "inner_circle",
-        "its middle turned upside down",
+        "its middle upside down",
         _cut(permutations.inner_circle),
         (_GRID,),
     ),
     "square_hinge": Sort(
         "square_hinge",
-        "its nine squares turned on their hinges",
+        "its tiles turned on hinges",
         _cut(permutations.square_hinge),
         (_GRID,),
     ),
@@ -136,7 +138,7 @@ COMPONENTS: dict[str, Sort] = {
     "high_pass": Sort("high_pass:2", "up close", _part(lambda s: WHOLE - gaussian(s)), (_SIGMA,)),
     "band": Sort(
         "band:1:2",
-        "from the distance between",
+        "from in between",
         _part(_band, lambda lower, _: gaussian(lower)),
         (_SIGMA, _SIGMA),
     ),
@@ -180,12 +182,14 @@ def view(name: str) -> View:
             the parts of a composition stand in the wrong order.
     """
     if "" in name.split("+"):
-        raise ValueError(f"view {name!r} is unknown; choose from {', '.join(names())}")
+        raise ValueError(_unknown(name, ""))
     parts = [_single(part) for part in name.split("+")]
     if len(parts) == 1:
         return parts[0]
     if "identity" in name.split("+"):
         raise ValueError(f"view {name!r} holds an identity, which changes nothing; leave it out")
+    if sum(part.startswith("scale:") for part in name.split("+")) > 1:
+        raise ValueError(f"view {name!r} is scaled twice; write one factor")
     frames: tuple[Frame, ...] = ()
     component = reading = WHOLE
     for part in parts:
@@ -198,14 +202,26 @@ def view(name: str) -> View:
         if part.component is not WHOLE:
             component = component.then(part.component)
             reading = reading.then(part.reading)
+    if not component.terms:
+        raise ValueError(f"view {name!r} leaves nothing of a picture to decide on; take one part")
     wanted = all(part.is_wanted for part in parts)
-    return View(name, frames, component, WHOLE if reading.is_whole else reading, wanted)
+    made = View(name, frames, component, WHOLE if reading.is_whole else reading, wanted)
+    if frames and made.frame.key == IDENTITY.key:
+        raise ValueError(f"view {name!r} turns the picture back to what it was; leave that out")
+    return made
+
+
+def _unknown(name: str, base: str) -> str:
+    """Return what to say of an unknown view: all there are, and the one most like it."""
+    close = difflib.get_close_matches(base.lower(), SORTS, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"view {name!r} is unknown; choose from {', '.join(names())}{hint}"
 
 
 def _single(name: str) -> View:
     base, colon, text = name.partition(":")
     if base not in SORTS:
-        raise ValueError(f"view {name!r} is unknown; choose from {', '.join(names())}")
+        raise ValueError(_unknown(name, base))
     sort = SORTS[base]
     if colon and not sort.parameters:
         raise ValueError(f"view {name!r} has a parameter; {base} takes none")

@@ -6,7 +6,7 @@ so that a manifest can be checked without it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,9 +87,9 @@ def by_frame(views: Sequence[View]) -> list[list[int]]:
     Raises:
         ValueError: If the components of a frame do not add up to the whole picture.
     """
-    groups: dict[str, list[int]] = {}
+    groups: dict[Hashable, list[int]] = {}
     for number, each in enumerate(views):
-        groups.setdefault(each.frame.name, []).append(number)
+        groups.setdefault(each.frame.key, []).append(number)
     for group in groups.values():
         total = Filter(())
         for number in group:

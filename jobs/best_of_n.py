@@ -38,8 +38,9 @@ def best_of_n(
     """Decide over one request: draw, keep the best, draw again while too few are accepted.
 
     A round brings `candidates` through stage I and as many of the best as are still wanted
-    through stage II. Without `accept` every picture that reaches the end is accepted, so there
-    is one round; with it there are rounds until `want` are accepted or `max_candidates` drawn.
+    through stage II. There are rounds until `want` are accepted or `max_candidates` drawn. Without
+    `accept` every picture that reaches the end is accepted, so one round is enough if it has
+    `want` candidates.
 
     Args:
         candidates: Candidates per round.

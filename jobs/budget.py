@@ -1,11 +1,15 @@
 """What a request will cost, known before anything is submitted: in UNet lanes and calls."""
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 from fundiff import schedule
 from fundiff.budget import count_lanes
 from fundiff.view_names import view
+from jobs.best_of_n import best_of_n
 from manifests.records import Request
 
 
@@ -55,30 +59,61 @@ def steps_of(request: Request, stage: int) -> int:
 
 def describe_budget(requests: Iterable[Request]) -> Iterator[str]:
     """Yield what requests cost, in words: all of them, and each sort of jumps among them."""
-    first, most = {1: 0, 2: 0}, {1: 0, 2: 0}
+    first, most = Counter[int](), Counter[int]()
     jumps: dict[str, None] = {}
     for request in requests:
-        rounds = request.max_candidates if request.accept is not None else request.candidates
+        policy = (
+            request.candidates,
+            request.want,
+            request.accept,
+            request.max_candidates,
+            request.stages,
+        )
         for stage in range(1, request.stages + 1):
             lanes = lanes_of(request, stage)
-            first[stage] += lanes * (request.candidates if stage == 1 else request.want)
-            most[stage] += lanes * (rounds if stage == 1 else min(rounds, _stage_2_most(request)))
+            first[stage] += lanes * _drawn(*policy, rounds=1)[stage]
+            most[stage] += lanes * _drawn(*policy, rounds=None)[stage]
         if request.jump_length:
             jumps[_describe_jumps(request)] = None
-    lines = [f"stage {'I' * stage}: {first[stage]:,}" for stage in (1, 2)]
-    yield f"UNet lanes of the first round: {', '.join(lines)}"
+    yield f"UNet lanes of the first round: {_by_stage(first)}"
     if most != first:
-        lines = [f"stage {'I' * stage}: {most[stage]:,}" for stage in (1, 2)]
-        yield f"UNet lanes if every round is drawn: {', '.join(lines)}"
+        yield f"UNet lanes if every round is drawn: {_by_stage(most)}"
     yield from jumps
 
 
-def _stage_2_most(request: Request) -> int:
-    """Return the most candidates that can reach stage II."""
-    if request.accept is None:
-        return request.want
-    whole, rest = divmod(request.max_candidates, request.candidates)
-    return whole * min(request.want, request.candidates) + min(request.want, rest)
+def _by_stage(lanes: Counter[int]) -> str:
+    return ", ".join(f"stage {'I' * stage}: {lanes[stage]:,}" for stage in (1, 2))
+
+
+@lru_cache(maxsize=1024)
+def _drawn(
+    candidates: int,
+    want: int,
+    accept: float | None,
+    max_candidates: int,
+    stages: int,
+    *,
+    rounds: int | None,
+) -> Counter[int]:
+    """Return how many candidates a policy brings through each stage if none is good enough.
+
+    The policy itself is asked. Stage I's scores are what they are, and those of the last stage are
+    below every bar; without a bar each picture is accepted.
+
+    The arguments are those of `jobs.best_of_n.best_of_n`, and after how many rounds to stop.
+    """
+    policy = best_of_n(candidates, want, accept, max_candidates, stages)
+    drawn, done = Counter[int](), 0
+    draw = next(policy)
+    while True:
+        done += draw.stage == 1
+        if rounds is not None and done > rounds:
+            return drawn
+        drawn[draw.stage] += len(draw.candidates)
+        try:
+            draw = policy.send(dict.fromkeys(draw.candidates, -math.inf))
+        except StopIteration:
+            return drawn
 
 
 def _describe_jumps(request: Request) -> str:

@@ -1,6 +1,7 @@
 """Contact sheets of a run: its candidates, each as one sees it through each of its views."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
@@ -65,7 +66,7 @@ def candidate_panels(request: Request, picture: bytes, said: Sequence[str]) -> l
     """
     image = image_of(picture).convert("RGB")
     if request.kind == "denoise":
-        return [Panel(image, (", ".join(PANELS), *said))]
+        return [Panel(image, (", ".join(PANELS), *said), leads=True)]
     x = to_tensor(image)
     panels = [
         Panel(_as_seen(name, to_image(view(name).read(x))), (prompt, words(name), *said))
@@ -73,7 +74,7 @@ def candidate_panels(request: Request, picture: bytes, said: Sequence[str]) -> l
     ]
     if original := original_of(request, picture):
         panels.insert(0, Panel(_on_paper(original), ("the original",)))
-    return panels
+    return [replace(panels[0], leads=True), *panels[1:]]
 
 
 def _as_seen(name: str, reading: Image.Image) -> Image.Image:

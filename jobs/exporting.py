@@ -1,6 +1,7 @@
 """The best pictures of a run as files: PNGs named by rank, animations, or one page."""
 
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from fundiff.view_names import view
+from fundiff.views import View
 from jobs.gallery import Card, is_live, render
 from manifests.files import write_whole
 from manifests.images import central_square
@@ -30,7 +32,9 @@ def export_pictures(folder: RunFolder, output: Path, best: int, **filters: Any) 
         filters: As for `manifests.index.top`.
     """
     output.mkdir(parents=True, exist_ok=True)
-    upscaled = {(row.request_id, row.candidate): row.image for row in read_upscaled(folder)}
+    upscaled = {
+        (row.request_id, row.candidate): row.image for row in read_upscaled(folder) if row.image
+    }
     count = 0
     for row, picture in best_pictures(folder, best, **filters):
         larger = upscaled.get((row["request_id"], row["candidate"]))
@@ -41,35 +45,42 @@ def export_pictures(folder: RunFolder, output: Path, best: int, **filters: Any) 
 
 def write_animations(
     folder: RunFolder, output: Path, suffix: str, side: int, best: int, **filters: Any
-) -> int:
-    """Write the reveal of each of the best candidates; return how many.
+) -> tuple[int, int]:
+    """Write the reveal of each of the best candidates; return how many, and how many stand still.
 
     Args:
         folder: A run with an index.
         output: Folder to write to.
         suffix: `gif`, `webp` or `mp4`.
-        side: Of the frames in pixels.
+        side: Of the frames in pixels, or as near to it as the views' cells allow.
         best: Candidates per request.
         filters: As for `manifests.index.top`.
     """
     from jobs.animation.files import write_animation
     from jobs.animation.reveal import reveal
 
-    output.mkdir(parents=True, exist_ok=True)
     requests = {request.request_id: request for request in read_manifest(folder.manifest)}
-    count = 0
+    output.mkdir(parents=True, exist_ok=True)
+    count = still = 0
     for row, picture in best_pictures(folder, best, **filters):
-        if row["kind"] == "denoise":  # a comparison of panels has nothing to turn
-            continue
         original = original_of(requests[row["request_id"]], picture)
-        views = [view(name) for name in row["views"]]
+        views = nearest_first([view(name) for name in row["views"]])
+        if row["kind"] == "denoise" or (row["views"] == ["identity"] and original is None):
+            still += 1
+            continue
         if len(views) == 1 and original is None:
             views = [view("identity"), *views]
         before = image_of(original) if original else None
-        frames = reveal(image_of(picture), views, before, side)
+        cells = math.lcm(*(each.cells for each in views))  # each a whole number of pixels
+        frames = reveal(image_of(picture), views, before, max(1, round(side / cells)) * cells)
         write_animation(frames, output / f"{_name(row)}.{suffix}")
         count += 1
-    return count
+    return count, still
+
+
+def nearest_first(views: Sequence[View]) -> list[View]:
+    """Return views with those first that are read as the picture stands: a hybrid starts near."""
+    return sorted(views, key=lambda each: not each.reading.is_whole)
 
 
 def _name(row: Mapping[str, Any]) -> str:

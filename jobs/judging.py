@@ -49,6 +49,8 @@ def judge_pictures(
         request: Its views tell how each picture is read.
         images: Pictures of the request's candidates.
     """
+    if not images:
+        return []
     views = [view(name) for name in request.views]
     pictures = [to_tensor(_drawn(image)) for image in images]
     readings = [to_image(v.read(picture)) for picture in pictures for v in views]
@@ -87,7 +89,10 @@ FAR, NEAR = ("low_pass", "triple_low"), ("high_pass", "triple_high")
 
 
 def _first(own: dict[str, float], bases: tuple[str, ...]) -> float | None:
-    return next((value for name, value in own.items() if name.startswith(bases)), None)
+    for name, value in own.items():
+        if not set(bases).isdisjoint(name.replace("+", ":").split(":")):
+            return value
+    return None
 
 
 def _fidelity(request: Request, picture: Tensor) -> tuple[float | None, float | None]:

@@ -140,8 +140,7 @@ def _plan(asked: Launch, profile: Profile, folder: RunFolder) -> Sequence[Reques
             f"{asked.manifest} has {len(errors)} errors ({errors[0].message} ...); "
             f"`fundiff manifest check {asked.manifest}` lists them"
         )
-    on_gpu = bool(profile.gpus_per_task) or "gpu" in (profile.gres or "")
-    lanes, stage_2_lanes = GPU_LANES if on_gpu else CPU_LANES
+    lanes, stage_2_lanes = GPU_LANES if profile.has_gpu else CPU_LANES
     config = RunConfig(
         model=_absolute(asked.model),
         stage_2=asked.stage_2 and _absolute(asked.stage_2),
@@ -151,7 +150,8 @@ def _plan(asked: Launch, profile: Profile, folder: RunFolder) -> Sequence[Reques
         stage_1_lanes=asked.lanes or profile.lanes or lanes,
         stage_2_lanes=asked.stage_2_lanes or profile.stage_2_lanes or stage_2_lanes,
         dtype=asked.dtype or profile.dtype,
-        device=asked.device or ("cuda" if on_gpu else None),  # a GPU that is missing must show
+        device=asked.device
+        or ("cuda" if profile.has_gpu else None),  # a GPU that is missing must show
         profile=profile.name,
         code_version=code_version(),
     )
@@ -167,13 +167,14 @@ def _require_sizes(requests: Sequence[Request], models: Cascade) -> None:
     Raises:
         ValueError: With the view and the size.
     """
-    sizes = [size for size in map(picture_size, (models.stage_1, models.stage_2)) if size]
     for name in {name for request in requests for name in request.views}:
-        for size in sizes:
-            if size % view(name).cells:
+        cells = view(name).cells
+        for model in (models.stage_1, models.stage_2):
+            size = picture_size(model)
+            if size and size % cells:
                 raise ValueError(
-                    f"view {name!r} cuts a picture into {view(name).cells} cells a side, but "
-                    f"{models.stage_1} draws {size} px; choose fewer, or another model"
+                    f"view {name!r} cuts a picture into {cells} cells a side, but {model} draws "
+                    f"{size} px; choose fewer, or another model"
                 )
 
 

@@ -1,7 +1,7 @@
 """Orders for stage III: which candidates were picked, and how they are to be enlarged."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 
 from manifests.files import publish, read_json
@@ -40,7 +40,9 @@ class Order:
 
 
 def place_order(folder: RunFolder, order: Order) -> int:
-    """Write an order into a run and return its number; the same order has the same number.
+    """Write an order into a run and return its number.
+
+    The same order has the same number, in whatever sequence its picks are.
 
     Raises:
         ValueError: If a pick is no candidate of the run that has a picture.
@@ -49,12 +51,19 @@ def place_order(folder: RunFolder, order: Order) -> int:
         raise ValueError("nothing is picked; give --picks REQUEST:CANDIDATE")
     known = rows_of(folder, order.picks)
     for request_id, candidate in order.picks:
-        if (request_id, candidate) not in known:
+        row = known.get((request_id, candidate))
+        if row is None:
             raise ValueError(
-                f"{folder.path} has no picture of candidate {candidate} of request "
-                f"{request_id!r}; `fundiff top {folder.path}` lists them"
+                f"{folder.path} has no picture of candidate {candidate} of request {request_id!r} "
+                f"in its index; `fundiff top {folder.path}` lists them, and "
+                f"`fundiff index {folder.path}` brings the index up to date"
+            )
+        if row["kind"] == "denoise":
+            raise ValueError(
+                f"request {request_id!r} is a comparison of panels; pick a picture instead"
             )
     folder.upscaled.mkdir(exist_ok=True)
+    order = replace(order, picks=tuple(sorted(set(order.picks))))
     content = json.loads(json.dumps(asdict(order)))
     for number in count():
         path = folder.order(number)

@@ -13,7 +13,6 @@ from manifests.plan import PlannedShard, read_plan, write_plan
 from manifests.records import Request
 
 DECISIVE = (
-    "manifest_sha256",
     "model",
     "stage_2",
     "judge",
@@ -87,6 +86,11 @@ def require_same(folder: RunFolder, config: RunConfig, plan: Path) -> None:
         ValueError: With what differs.
     """
     before, now = read_json(folder.run_json), config.to_json()
+    if before.get("manifest_sha256") != now["manifest_sha256"]:
+        raise ValueError(
+            f"{folder.path} is a run of another manifest; give another --run, or the manifest of "
+            "before"
+        )
     for name in DECISIVE:
         if before.get(name) != now[name]:
             raise ValueError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 PAPER, INK, MUTED = "#faf8f4", "#26231f", "#6b655b"
-MARGIN, LINE = 12, 18
+MARGIN, LINE, GAP = 12, 18, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,16 @@ class Panel:
     Attributes:
         picture: Shown as high as the sheet's panels are, in its own proportions.
         words: Lines under it, cut to the panel's width.
+        leads: Whether it begins something new: then it stands a little apart.
     """
 
     picture: Image.Image
     words: tuple[str, ...] = ()
+    leads: bool = False
+
+    def before(self, column: int) -> int:
+        """Return the pixels to its left."""
+        return MARGIN + (GAP if self.leads and column else 0)
 
 
 def sheet(rows: Sequence[Sequence[Panel]], side: int = 160, title: str = "") -> Image.Image:
@@ -32,7 +38,13 @@ def sheet(rows: Sequence[Sequence[Panel]], side: int = 160, title: str = "") -> 
     """
     pictures = [[_fitted(panel.picture, side) for panel in row] for row in rows]
     heights = [side + LINE * max((len(p.words) for p in row), default=0) + MARGIN for row in rows]
-    widths = [sum(picture.width + MARGIN for picture in row) for row in pictures]
+    widths = [
+        sum(
+            shown.width + panel.before(n)
+            for n, (panel, shown) in enumerate(zip(*pair, strict=True))
+        )
+        for pair in zip(rows, pictures, strict=True)
+    ]
     top = MARGIN + (2 * LINE if title else 0)
     page = Image.new("RGB", (MARGIN + max(widths, default=0), top + sum(heights)), PAPER)
     draw = ImageDraw.Draw(page)
@@ -40,14 +52,15 @@ def sheet(rows: Sequence[Sequence[Panel]], side: int = 160, title: str = "") -> 
     if title:
         draw.text((MARGIN, MARGIN), _cut(title, page.width - 2 * MARGIN, heading), INK, heading)
     for row, shown, height in zip(rows, pictures, heights, strict=True):
-        left = MARGIN
-        for panel, picture in zip(row, shown, strict=True):
+        left = 0
+        for column, (panel, picture) in enumerate(zip(row, shown, strict=True)):
+            left += panel.before(column)
             page.paste(picture, (left, top))
             for line, words in enumerate(panel.words):
                 y = top + side + 2 + LINE * line
                 colour = MUTED if line else INK
                 draw.text((left, y), _cut(words, picture.width, font), colour, font)
-            left += picture.width + MARGIN
+            left += picture.width
         top += height
     return page
 

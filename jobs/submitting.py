@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from jobs import steps
 from jobs.journal import Submission, submitted_jobs
+from manifests.files import read_json, write_json
 from manifests.layout import RunFolder
 from manifests.plan import read_plan
 from manifests.progress import Progress, progress
@@ -121,6 +122,10 @@ def run_order(folder: RunFolder, order: int, cluster: str, profile: Profile) -> 
 
     Returns:
         What there is to say: errors, or the id of the job.
+
+    Raises:
+        SlurmError: If sbatch refuses.
+        ValueError: If a job of this order may still be under way.
     """
     run = str(folder.path.resolve())
     if cluster == "inline":
@@ -129,6 +134,11 @@ def run_order(folder: RunFolder, order: int, cluster: str, profile: Profile) -> 
     task = Task(UPSCALE, run, order)
     if cluster == "local":
         return run_local([task], folder.slurm, 1)
+    journal = folder.journal / f"upscale-{order:05d}.json"
+    before = read_json(journal)["jobs"] if journal.is_file() else []
+    if waiting := [job.task_id for job in query(before) if job.open]:
+        raise ValueError(f"this order is still in SLURM as job {waiting[0]}; wait for it")
     executor = slurm_executor(profile, folder.slurm, name="fundiff-upscale")
     (job,) = submit(executor, [task])
+    write_json(journal, {"jobs": [*before, job]})
     return [f"submitted job {job}; the pictures will be in {folder.upscaled}"]

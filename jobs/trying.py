@@ -8,7 +8,7 @@ from typing import Any
 
 from fundiff.view_names import complement
 from jobs.launching import Launch, launch
-from jobs.reading import SourceError, check_views
+from jobs.reading import SourceError, check_keep, check_views
 from jobs.submitting import Watch
 from manifests.check import check_rows
 from manifests.csv_rows import read_cell
@@ -27,7 +27,7 @@ def cells_of(columns: Mapping[str, Any], settings: Sequence[str]) -> dict[str, s
     for word in settings:
         name, equals, value = word.partition("=")
         if not equals or name in cells:
-            known = "is set twice" if equals else "is no COLUMN=VALUE"
+            known = "has an option of its own or is set twice" if equals else "is no COLUMN=VALUE"
             raise SourceError(f"--set {word!r} {known}; write it as in --set guidance_scale=10")
         cells[name] = value
     return cells
@@ -59,13 +59,18 @@ def request_of(
     """
     cells: dict[str, Any] = {name: read_cell(name, cell) for name, cell in settings.items()}
     fields = {"prompts": list(prompts), **cells}
+    if views and "views" in cells:
+        raise SourceError("views are given twice, by --view and by --set; leave one of them out")
     if views:
         fields["views"] = _completed(list(views), len(prompts))
     fields.setdefault("kind", _kind(fields, len(prompts)))
-    if fields["kind"] == "inverse" and not views and (rest := complement(str(fields["keep"]))):
-        fields["views"] = [rest]
     requests, problems = check_rows(
-        [RawRow(1, fields)], base=Path.cwd(), check_views=check_views, allow_outside=True
+        [RawRow(1, fields)],
+        base=Path.cwd(),
+        check_views=check_views,
+        check_keep=check_keep,
+        complement=complement,
+        allow_outside=True,
     )
     if errors := [problem for problem in problems if problem.severity == "error"]:
         said = [f"{p.message}" + (f" (got {p.value!r})" if p.value else "") for p in errors]

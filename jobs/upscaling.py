@@ -48,7 +48,7 @@ def work_order(run: str, number: int, stopping: Callable[[], bool] = lambda: Fal
     folder = RunFolder(Path(run))
     order = read_order(folder, number)
     drawn = drawn_for(folder, number)
-    missing = [pick for pick in order.picks if pick not in drawn]
+    missing = [pick for pick in order.picks if not drawn.get(pick)]  # what failed is tried again
     if not missing:
         return True
     wanted = {request_id for request_id, _ in missing}
@@ -130,7 +130,8 @@ class EnlargingStudio:
             self.embeddings[request.negative_prompt],
             self.order.guidance_scale,
         )
-        return upscale(canvas, [view(name) for name in request.views], prompts)
+        views = [view(name) for name in request.views]
+        return upscale(canvas, views, prompts, request.reduction)
 
     def row(self, number: int, finished: Finished[Key]) -> Upscaled:
         """Return the row of a candidate whose latent is drawn, decoded."""

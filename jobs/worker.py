@@ -227,10 +227,14 @@ class ShardRun:
         stage = opened.draw.stage
         drawn = [c for c in opened.draw.candidates if opened.tries[c].error is None]
         images = [opened.tries[c].pictures[stage] for c in drawn]
-        if images:
+        try:
             judged = judge_pictures(self._judge, opened.text_embeds, opened.request, images)
-            for candidate, judgement in zip(drawn, judged, strict=True):
-                opened.tries[candidate].judgements[stage] = judgement
+        except Exception as error:  # a request that cannot be judged is rows, not the end
+            for candidate in drawn:
+                opened.tries[candidate].error = error
+            return dict.fromkeys(opened.draw.candidates, None)
+        for candidate, judgement in zip(drawn, judged, strict=True):
+            opened.tries[candidate].judgements[stage] = judgement
         return dict.fromkeys(opened.draw.candidates, None) | {
             c: opened.tries[c].judgements[stage].alignment for c in drawn
         }

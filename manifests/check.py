@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,22 @@ def estimate_tokens(text: str) -> int:
     return math.ceil(max(1.3 * words, len(text.encode(errors="replace")) / 6))
 
 
+@dataclass(frozen=True, slots=True)
+class ViewRules:
+    """What is known of views where tables are not; see `check_rows`."""
+
+    check_views: CheckViews
+    check_keep: Callable[[str], str | None]
+    complement: Callable[[str], str | None]
+
+
 def check_rows(
     rows: Sequence[RawRow],
     *,
     base: Path,
     check_views: CheckViews,
+    check_keep: Callable[[str], str | None] = lambda _: None,
+    complement: Callable[[str], str | None] = lambda _: None,
     allow_outside: bool = False,
     count_tokens: Callable[[str], int] = estimate_tokens,
 ) -> tuple[list[Request], list[Problem]]:
@@ -52,6 +64,8 @@ def check_rows(
         rows: What `read_source` returned; problems it met come out among the others.
         base: The folder that image and mask paths are relative to.
         check_views: What knows the views.
+        check_keep: Says what is wrong with a component that is to be kept, or None.
+        complement: Gives the view that adds up to the whole with a component, or None.
         allow_outside: Whether pictures outside `base` may be read.
         count_tokens: Number of tokens of a prompt; by default an estimate from its words.
     """
@@ -63,7 +77,8 @@ def check_rows(
         reader = RowReader(row.line, row.fields, list(row.problems))
         request = None
         if row.fields or not row.problems:
-            request = _read_row(reader, check_views, pictures, count_tokens)
+            rules = ViewRules(check_views, check_keep, complement)
+            request = _read_row(reader, rules, pictures, count_tokens)
         if request is not None and request.request_id in first_lines:
             reader.error(
                 "",
@@ -81,14 +96,15 @@ def check_rows(
 
 def _read_row(
     row: RowReader,
-    check_views: CheckViews,
+    rules: ViewRules,
     pictures: Pictures,
     count_tokens: Callable[[str], int],
 ) -> Request | None:
     _refuse_unknown_columns(row)
     kind = _read_kind(row)
     prompts = _read_prompts(row, kind)
-    views = _read_views(row, kind, prompts, check_views)
+    keep = _read_keep(row, kind, rules)
+    views = _read_views(row, kind, prompts, keep, rules)
     _refuse_columns_of_other_kinds(row, kind)
     style, negative_prompt = row.text("style"), row.text("negative_prompt")
     tags = row.texts("tags")
@@ -100,7 +116,7 @@ def _read_row(
         "style": style,
         "negative_prompt": negative_prompt,
         "tags": tags,
-        "keep": row.text("keep"),
+        "keep": keep,
         "timesteps": _read_timesteps(row, "timesteps"),
         "stage_2_timesteps": _read_timesteps(row, "stage_2_timesteps"),
         "sampler": row.choice("sampler", "ddpm", SAMPLERS),
@@ -116,7 +132,11 @@ def _read_row(
     try:
         return make_request(**fields)
     except ValueError as error:
-        row.error("", prompts, str(error), "change the row")
+        column = str(error).partition(" ")[0]
+        if column in fields:
+            row.error(column, row.fields.get(column), *_message_and_remedy(error))
+        else:
+            row.error("", "", *_message_and_remedy(error))
         return None
 
 
@@ -156,29 +176,40 @@ def _read_prompts(row: RowReader, kind: str | None) -> tuple[str, ...] | None:
     return prompts
 
 
+def _read_keep(row: RowReader, kind: str | None, rules: ViewRules) -> str | None:
+    """Return the component that is kept; empty where none is, None where it is wrong."""
+    keep = row.text("keep")
+    if keep and kind == "inverse" and (fault := rules.check_keep(keep)):
+        row.error("keep", keep, *_message_and_remedy(ValueError(fault)))
+        return None
+    return keep
+
+
 def _read_views(
     row: RowReader,
     kind: str | None,
     prompts: tuple[str, ...] | None,
-    check_views: CheckViews,
+    keep: str | None,
+    rules: ViewRules,
 ) -> tuple[str, ...] | None:
     views = row.texts("views")
-    if views is None or kind is None:
+    if views is None or kind is None or keep is None:
         return None
     if not views:
         if prompts is None:
             return None
         views = KINDS[kind].default_views(len(prompts))
+        if kind == "inverse" and len(prompts) == 1 and (rest := rules.complement(keep)):
+            views = (rest,)
         if not views:
-            row.error(
-                "views", "", f"{kind} of {len(prompts)} prompts has no default views", "write them"
-            )
+            message = f"{kind} of {len(prompts)} prompts has no default views"
+            row.error("views", "", message, "write one for each prompt; `fundiff views` lists all")
             return None
     shown = " | ".join(views)
     if prompts is not None and len(views) != len(prompts):
         message = f"{len(views)} views for {len(prompts)} prompts"
         row.error("views", shown, message, "write one view for each prompt")
-    if fault := check_views(kind, views, row.fields.get("keep") or ""):
+    elif fault := rules.check_views(kind, views, keep if kind == "inverse" else ""):
         row.error("views", shown, fault, "change the views")
     return views
 
@@ -218,6 +249,9 @@ def _read_start(row: RowReader, kind: str | None) -> dict[str, Any]:
 def _read_timesteps(row: RowReader, column: str) -> str | None:
     """Return the name of a list of timesteps; empty where it is not given."""
     name = row.text(column)
+    even = column.replace("timesteps", "num_inference_steps")
+    if name and row.given(even):
+        row.warn(even, row.fields[even], f"{column} decides, so {even} is not used", "remove it")
     if name:
         try:
             count_timesteps(name, 1)

@@ -1,12 +1,11 @@
 """The columns of a source, and their typed values out of a row."""
 
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from manifests.records import LIMITS
+from manifests.records import LIMITS, has_control
 from manifests.rows import Problem, did_you_mean, shorten
 
 COLUMNS = (
@@ -29,12 +28,12 @@ DEFAULTS: dict[str, Any] = {
     "mask_blur": 0.0,
     "jump_length": 0,
     "jump_n_sample": 1,
+    "accept": None,
     "seed": None,
 }
 # Default, least and greatest value; a range of ints takes whole numbers only.
 RANGES: dict[str, tuple[Any, float, float]] = {
-    **{name: (default, *LIMITS[name]) for name, default in DEFAULTS.items()},
-    "accept": (None, -1.0, 1.0),
+    name: (default, *LIMITS[name]) for name, default in DEFAULTS.items()
 }
 NUMBER_COLUMNS = ("candidates", "want", "max_candidates", "stages", *RANGES)
 LIST_COLUMNS = ("prompts", "views", "tags")
@@ -144,8 +143,7 @@ class RowReader:
         except UnicodeEncodeError:
             self.error(column, value, f"{column} holds half a character", "type it again")
             return None
-        # A terminal would obey them, and a tokenizer knows none.
-        if any(unicodedata.category(c) == "Cc" and not c.isspace() for c in value):
+        if has_control(value):
             self.error(column, value, f"{column} holds a control character", "remove it")
             return None
         return value.strip()

@@ -70,6 +70,48 @@ def read_mask(path: Path, base: Path, allow_outside: bool, size: tuple[int, int]
     return Picture(bytes=_png_bytes(mask), path=path.name)
 
 
+def require_stored(image: Picture, mask: Picture | None) -> None:
+    """Refuse pictures that are not as `read_image` and `read_mask` store them.
+
+    Others may have written a manifest; what is drawn must not depend on how a reader of theirs
+    would turn, scale or convert a picture.
+
+    Args:
+        image: RGB, 8 bits, upright, opaque PNG.
+        mask: One channel of 0 and 255, of the image's size, not all of one of them where it is
+            drawn; or None.
+
+    Raises:
+        ValueError: With what is wrong.
+    """
+    shown = _open_stored(image, "image", "RGB")
+    if mask is None:
+        return
+    held = _open_stored(mask, "mask", "L")
+    if held.size != shown.size:
+        raise ValueError(f"mask is {held.size} but its image {shown.size}; they must be alike")
+    levels = {level for _, level in held.crop(central_square(*held.size)).getcolors() or ()}
+    if levels != {0, 255}:
+        raise ValueError(f"mask has levels {sorted(levels)[:4]} in its square; paint 0 and 255")
+
+
+def _open_stored(picture: Picture, what: str, mode: str) -> "Image.Image":
+    from PIL import Image
+
+    try:
+        image: Image.Image = Image.open(io.BytesIO(picture.bytes), formats=("PNG",))
+        is_plain = image.mode == mode and not image.has_transparency_data and not image.getexif()
+        if image.width * image.height <= MAX_PIXELS:
+            image.load()
+    except Exception as error:  # Pillow's readers raise nearly anything on damaged files.
+        raise ValueError(f"{what} is damaged or no PNG ({error}); have it built") from error
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(_too_many_pixels(Path(what), image.size))
+    if not is_plain:
+        raise ValueError(f"{what} is no plain 8-bit {mode} PNG; have it built")
+    return image
+
+
 def central_square(width: int, height: int) -> tuple[int, int, int, int]:
     """Return the box (left, top, right, bottom) of a picture that is drawn."""
     side = min(width, height)

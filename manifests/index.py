@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from manifests.files import write_whole
 from manifests.layout import RunFolder
 from manifests.results import markers
-from manifests.schemas import INDEX, RESULTS
+from manifests.schemas import INDEX, MANIFEST, RESULTS
 from manifests.tables import open_table, read_rows
 
 POINTER = ("part", "row")
@@ -72,7 +72,7 @@ def top(
         that went through stage II come before those that did not.
 
     Raises:
-        ValueError: If there is no index yet.
+        ValueError: If there is no index yet, or a filter leaves nothing.
     """
     import duckdb
 
@@ -107,7 +107,19 @@ def top(
     with duckdb.connect() as connection:
         cursor = connection.execute(query, values)
         names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    asked = {"kind": kind, "tag": tag, "status": status, "request_id": request_id}
+    if not rows and (given := {name: value for name, value in asked.items() if value}):
+        words = ", ".join(f"{name} {value!r}" for name, value in given.items())
+        raise ValueError(f"nothing in {folder.path} has {words}; {_what_there_is(folder)}")
+    return rows
+
+
+def _what_there_is(folder: RunFolder) -> str:
+    """Return the kinds and tags of a run's requests, in words."""
+    table = read_rows(folder.manifest, MANIFEST, ["kind", "tags"])
+    tags = sorted({tag for row in table["tags"].to_pylist() for tag in row})
+    return f"its kinds are {', '.join(sorted(set(table['kind'].to_pylist())))}, its tags {tags}"
 
 
 def rows_of(
@@ -122,7 +134,7 @@ def rows_of(
     wanted = list(keys)
     table = pq.read_table(
         folder.index,
-        columns=["request_id", "candidate", "part", "row"],
+        columns=["request_id", "candidate", "kind", "part", "row"],
         filters=[
             ("request_id", "in", {request_id for request_id, _ in wanted}),
             ("stage", ">", 0),

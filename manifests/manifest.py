@@ -1,13 +1,14 @@
 """The manifest: the table of requests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from manifests.images import require_stored
 from manifests.records import Request
 from manifests.schemas import MANIFEST
-from manifests.tables import open_table, read_rows, to_records, write_table
+from manifests.tables import open_table, read_rows, to_record, to_records, write_table
 
 
 def write_manifest(requests: Sequence[Request], path: Path) -> None:
@@ -22,6 +23,24 @@ def read_manifest(path: Path) -> list[Request]:
         ValueError: If the file is no manifest of this version.
     """
     return list(to_records(read_rows(path, MANIFEST), Request))
+
+
+def read_manifest_rows(path: Path) -> Iterator[Request | ValueError]:
+    """Yield every request of a manifest that anybody may have written, or what is wrong with it.
+
+    Raises:
+        ValueError: If the file is no manifest of this version.
+    """
+    for row in read_rows(path, MANIFEST).to_pylist():
+        try:
+            request = to_record(row, Request)
+            if request.image is not None:
+                require_stored(request.image, request.mask)
+            yield request
+        except ValueError as error:
+            yield error
+        except (TypeError, AttributeError) as error:  # a null within a list, say
+            yield ValueError(f"the row holds values of wrong types: {error}")
 
 
 def read_requests(path: Path, start: int, stop: int) -> list[Request]:

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-import math
+import unicodedata
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -24,6 +24,7 @@ TIMESTEPS = {
 """DeepFloyd IF's hand-tuned lists of timesteps, and how many each holds."""
 STATUSES = ("accepted", "rejected", "failed")
 LIMITS: dict[str, tuple[float, float]] = {
+    "accept": (-1.0, 1.0),
     "candidates": (1, 100_000),
     "want": (1, 100_000),
     "max_candidates": (1, 100_000),
@@ -141,12 +142,15 @@ class Request:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} is {value}; choose {low:g} to {high:g}")
-        if self.accept is not None and not math.isfinite(self.accept):
-            raise ValueError(f"accept is {self.accept}; give a finite number or leave it out")
         if self.max_candidates < self.candidates:
             raise ValueError(
                 f"max_candidates is {self.max_candidates}, below candidates {self.candidates}; "
                 "raise it or leave it out"
+            )
+        if self.want > self.max_candidates:
+            raise ValueError(
+                f"want is {self.want}, more than the {self.max_candidates} candidates there will "
+                "be; lower it"
             )
         if self.guidance_start >= self.guidance_stop:
             raise ValueError(
@@ -160,10 +164,23 @@ class Request:
             )
 
         for stage in (1, 2):
-            self.count_timesteps(stage)
+            self._check_timesteps(self.count_timesteps(stage))
         if self.start is not None and self.start >= self.count_timesteps(1):
             last = self.count_timesteps(1) - 1
             raise ValueError(f"start is {self.start}, but the timesteps end at {last}; lower it")
+
+    def _check_timesteps(self, count: int) -> None:
+        """Refuse what would have no effect on so many timesteps."""
+        if self.jump_length >= count:
+            raise ValueError(
+                f"jump_length is {self.jump_length}, but there are {count} timesteps; lower it"
+            )
+        passed = [i / count for i in range(count)]
+        if not any(self.guidance_start <= share < self.guidance_stop for share in passed):
+            raise ValueError(
+                f"no timestep of {count} lies between guidance_start {self.guidance_start:g} and "
+                f"guidance_stop {self.guidance_stop:g}; guidance_scale 1 turns guidance off"
+            )
 
     def count_timesteps(self, stage: int) -> int:
         """Return how many timesteps a stage has."""
@@ -179,6 +196,11 @@ class Request:
                 f"request has {len(self.prompts)} prompts and {len(self.views)} views; "
                 "give one view per prompt"
             )
+        if not all(isinstance(text, str) for text in (*self.prompts, *self.views, *self.tags)):
+            raise ValueError("prompts, views or tags hold something that is no text; write texts")
+        for text in (*self.prompts, self.style, self.negative_prompt):
+            if text and has_control(text):
+                raise ValueError(f"text {text!r} holds a control character; remove it")
         if not all(prompt.strip() for prompt in self.prompts):
             raise ValueError(f"prompts {self.prompts} hold an empty one; give each view words")
         least, most = kind.prompts
@@ -210,6 +232,11 @@ class Request:
     def full_prompts(self) -> tuple[str, ...]:
         """The prompts with the style before them, as the model reads them."""
         return tuple(f"{self.style} {prompt}".strip() for prompt in self.prompts)
+
+
+def has_control(text: str) -> bool:
+    """Return whether a text holds what a terminal would obey and a tokenizer does not know."""
+    return any(unicodedata.category(c) == "Cc" and not c.isspace() for c in text)
 
 
 def count_timesteps(name: str, num_inference_steps: int) -> int:
@@ -258,7 +285,7 @@ def content_id(request: Request) -> str:
         if isinstance(value, Picture):
             value = _pixel_hash(value)
         elif isinstance(value, (int, float)):
-            value = float(value) if field.name != "seed" else value
+            value = float(value) + 0.0 if field.name != "seed" else value  # -0.0 is 0.0
         content[field.name] = value
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

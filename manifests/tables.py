@@ -127,7 +127,12 @@ def _require(found: pa.Schema, schema: pa.Schema, path: Path) -> None:
 def to_records(table: pa.Table, record: type[Any]) -> Iterable[Any]:
     """Yield the rows of a table as dataclass records."""
     for row in table.to_pylist():
-        yield record(**{name: _value(value) for name, value in row.items()})
+        yield to_record(row, record)
+
+
+def to_record(row: dict[str, Any], record: type[Any]) -> Any:
+    """Return one row of a table, as a dict, as a dataclass record."""
+    return record(**{name: _value(value) for name, value in row.items()})
 
 
 def _row(record: Any, schema: pa.Schema) -> dict[str, Any]:

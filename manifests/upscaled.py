@@ -62,23 +62,19 @@ def write_upscaled(folder: RunFolder, order: int, rows: Sequence[Upscaled]) -> N
     write_table(rows, UPSCALED, folder.new_upscaled(order))
 
 
-def drawn_for(folder: RunFolder, order: int) -> set[Key]:
-    """Return the candidates that an order has rows of."""
-    keys: set[Key] = set()
+def drawn_for(folder: RunFolder, order: int) -> dict[Key, bool]:
+    """Return the candidates that an order has rows of, and whether each has its picture."""
+    keys: dict[Key, bool] = {}
     for path in folder.upscaled.glob(f"part-{order:05d}-*.parquet"):
-        table = read_rows(path, UPSCALED, ["request_id", "candidate"])
-        ids, candidates = table["request_id"].to_pylist(), table["candidate"].to_pylist()
-        keys |= set(zip(ids, candidates, strict=True))
+        for row in read_rows(
+            path, UPSCALED, ["request_id", "candidate", "error_type"]
+        ).to_pylist():
+            key = row["request_id"], row["candidate"]
+            keys[key] = keys.get(key, False) or row["error_type"] is None
     return keys
 
 
-def count_upscaled(folder: RunFolder, order: int) -> tuple[int, int]:
-    """Return how many candidates of an order were drawn, and how many failed."""
-    failed = [row.image is None for row in read_upscaled(folder) if row.order == order]
-    return failed.count(False), failed.count(True)
-
-
 def read_upscaled(folder: RunFolder) -> Iterator[Upscaled]:
-    """Yield the rows of every order, the oldest order first."""
+    """Yield the rows of every order, failed ones included, the oldest order first."""
     for path in sorted(folder.upscaled.glob("part-*.parquet")):
         yield from to_records(read_rows(path, UPSCALED), Upscaled)

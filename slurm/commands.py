@@ -3,6 +3,8 @@
 import subprocess
 
 TIMEOUT_S = 60
+NO_CONTROLLER = "resolve_ctls_from_dns_srv"
+"""What SLURM's commands complain of where they are installed and no cluster is configured."""
 
 
 class SlurmError(ValueError):
@@ -42,7 +44,12 @@ def run_slurm(*command: str) -> str:
     """
     answer = ask_slurm(*command)
     if answer.returncode:
-        raise SlurmError(f"{command[0]}: {one_line(answer.stderr)}")
+        said = one_line(answer.stderr)
+        if NO_CONTROLLER in said:
+            said = (
+                f"no SLURM answers here ({said}); use a login node, or --cluster local or inline"
+            )
+        raise SlurmError(f"{command[0]}: {said}")
     return answer.stdout
 
 

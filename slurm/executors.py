@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -158,6 +159,10 @@ def _start(executor: LocalExecutor, call: Call, gpus: Sequence[str], slot: int) 
     return executor.submit(call)
 
 
+OWN_ERROR = r"(?:fundiff|jobs|manifests|slurm)\.[\w.]+: (.*)"
+"""The last line of a traceback that ends in an error class of this project."""
+
+
 def _error(job: LocalJob[Any]) -> str | None:
     """Return why a call that ended has no result, or None if it has one."""
     log: Path = job.paths.stdout
@@ -166,6 +171,8 @@ def _error(job: LocalJob[Any]) -> str | None:
         if outcome == "success":
             return None
         why = str(result).strip().splitlines()[-1]
+        if own := re.match(OWN_ERROR, why):  # meant for the user: one line says it all
+            return own.group(1)
     else:
         why = "its process ended without a result"
     lines = log.read_text(errors="replace").splitlines() if log.is_file() else []

@@ -52,6 +52,11 @@ class Profile:
     stage_2_lanes: int | None = None
     dtype: str | None = None
 
+    @property
+    def has_gpu(self) -> bool:
+        """Whether a task gets a GPU."""
+        return bool(self.gpus_per_task) or "gpu" in (self.gres or "")
+
     def __post_init__(self) -> None:
         for key in ("gpus_per_task", "cpus_per_task", "mem_gb", "timeout_min", "signal_delay_s",
                     "array_parallelism", "lanes", "stage_2_lanes"):  # fmt: skip

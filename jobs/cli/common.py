@@ -69,6 +69,19 @@ def model_options(function: F) -> F:
     return function
 
 
+def output_file(*suffixes: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Return a callback that refuses a file that could not be written, before work is done."""
+
+    def check(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Any:
+        if path is not None and path.suffix.lower() not in suffixes:
+            raise click.BadParameter(f"{path.name!r} must end in {' or '.join(suffixes)}.")
+        if path is not None and not path.absolute().parent.is_dir():
+            raise click.BadParameter(f"folder {path.parent} does not exist; make it first.")
+        return path
+
+    return check
+
+
 def say(line: str) -> None:
     """Print what is no data: to stderr."""
     click.echo(line, err=True)
@@ -120,11 +133,14 @@ def watching() -> Iterator[Callable[[Progress], None]]:
         yield watch
 
 
-def exit_by_progress(folder: RunFolder) -> None:
-    """End with the exit code that says how complete the run is."""
+def exit_by_progress(folder: RunFolder, told: bool = False) -> None:
+    """End with the exit code that says how complete the run is; say so first if told to."""
     from manifests.progress import progress
 
     now = progress(folder)
+    if told:
+        counts = ", ".join(f"{n} {status}" for status, n in sorted(now.candidates.items()))
+        say(f"{now.shards_done} of {now.shards} shards done: {counts or 'no candidates'}")
     if now.shards_done < now.shards:
         sys.exit(INCOMPLETE)
     if now.candidates.get("failed"):

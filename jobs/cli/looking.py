@@ -15,6 +15,7 @@ from jobs.cli.common import (
     json_option,
     main,
     out,
+    output_file,
     run_argument,
     say,
 )
@@ -43,19 +44,19 @@ def top(run: Path, best: int, as_json: bool, **filters: Any) -> None:
     if as_json:
         click.echo(json.dumps(rows))
         return
-    table = Table("request", "prompts", "rank", "candidate", "score", "concealment", "status")
+    table = Table("pick", "kind", "prompts", "score", "concealment", "seam", "status")
     table.columns[0].no_wrap = True
     for row in rows:
         first = row["rank"] == 1
+        prompts = [f"{p} ({v})" for p, v in zip(row["prompts"], row["views"], strict=True)]
         table.add_row(
-            row["request_id"] if first else "",
-            escape("\n".join(row["prompts"])) if first else "",
-            str(row["rank"]),
-            str(row["candidate"]),
+            f"{row['request_id']}:{row['candidate']}",
+            row["kind"] if first else "",
+            escape("\n".join(prompts)) if first else "",
             _number(row["score"]),
             _number(row["concealment"]),
+            _number(row["seam"]),
             row["status"],
-            end_section=False,
         )
     out.print(table)
 
@@ -80,6 +81,7 @@ def export(run: Path, output: Path, best: int, **filters: Any) -> None:
 @command(main, "gallery", "fundiff gallery runs/night1 -o night1.html")
 @run_argument
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              callback=output_file(".html", ".htm"),
               help="RUN/gallery.html if not given.")  # fmt: skip
 @best_option
 @filter_options
@@ -109,12 +111,15 @@ def animate(
     from jobs.exporting import write_animations
 
     output = output or run / "animations"
-    count = write_animations(RunFolder(run), output, suffix, side, best, **filters)
+    count, still = write_animations(RunFolder(run), output, suffix, side, best, **filters)
     click.echo(f"{output}: {count} animations")
+    if still:
+        say(f"{still} pictures have nothing to turn: one view, or a comparison of panels")
 
 
 @command(main, "views", "fundiff views -o views.png")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              callback=output_file(".png", ".jpg", ".webp"),
               help="Write a picture of what each view does.")  # fmt: skip
 @json_option
 def views(output: Path | None, as_json: bool) -> None:

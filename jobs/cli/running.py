@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from jobs.cli.common import (
     main,
     model_options,
     out,
+    output_file,
     run_argument,
     say,
     watching,
@@ -61,13 +62,14 @@ def submit(dry_run: bool, **options: Any) -> None:
     for line in said:
         say(line)
     if asked.cluster != "slurm":
-        exit_by_progress(RunFolder(asked.run))
+        exit_by_progress(RunFolder(asked.run), told=True)
 
 
 @command(main, "try", 'fundiff try "the digit 6" "the digit 9" --view rotate_180 --model mini')
 @click.argument("prompts", nargs=-1, required=True)
 @click.option("--view", "views", multiple=True,
-              help="Of each prompt in turn; one may be left out: `fundiff views`.")  # fmt: skip
+              help="Of each prompt in turn, such as flip. One may be left out: the picture as "
+                   "it stands, or the rest of a component.")  # fmt: skip
 @click.option("-n", "candidates", type=click.IntRange(min=1), default=16, show_default=True,
               help="Candidates.")  # fmt: skip
 @click.option("--kind", type=click.Choice(list(KINDS)), help="What fits the rest, if not given.")
@@ -80,6 +82,7 @@ def submit(dry_run: bool, **options: Any) -> None:
     "--run", type=click.Path(path_type=Path), help="Run folder; runs/try-ID if not given."
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              callback=output_file(".png", ".jpg", ".webp"),
               help="Contact sheet; RUN/sheet.png if not given.")  # fmt: skip
 @model_options
 @click.option("--parallel", type=click.IntRange(min=1), default=1, show_default=True,
@@ -111,7 +114,7 @@ def try_(
     title = " | ".join(request.full_prompts)
     run_sheet(RunFolder(run), request.max_candidates, title).save(output)
     click.echo(f"{output}: best first")
-    exit_by_progress(RunFolder(run))
+    exit_by_progress(RunFolder(run), told=True)
 
 
 @command(main, "upscale", "fundiff upscale runs/night1 --picks 0f04db06f4d0c8fa:3")
@@ -121,7 +124,7 @@ def try_(
 @click.option("--model", default=UPSCALER, show_default=True, help="A hub id or a folder.")
 @click.option("--revision", help="Git revision of the model on the hub.")
 @click.option("--guidance-scale", type=click.FloatRange(1, 100), default=9.0, show_default=True)
-@click.option("--noise-level", type=click.IntRange(0, 999), default=20, show_default=True)
+@click.option("--noise-level", type=click.IntRange(0, 350), default=20, show_default=True)
 @click.option("--num-inference-steps", type=click.IntRange(1, 999), default=75, show_default=True)
 @click.option("--lanes", type=click.IntRange(min=1), default=4, show_default=True,
               help="Rows of the UNet's batch.")  # fmt: skip
@@ -137,23 +140,27 @@ def upscale(
     """Draw picked candidates four times as wide with stage III."""
     from jobs.orders import Order, place_order
     from jobs.submitting import run_order
-    from manifests.upscaled import count_upscaled, read_picks
+    from manifests.upscaled import drawn_for, read_picks
     from slurm.profiles import load_profile
 
     folder = RunFolder(run)
     resources = load_profile(profile or ("gpu" if cluster == "slurm" else "cpu"))
     order = Order(tuple(read_picks(picks)), **settings)
+    if order.device is None and resources.has_gpu:
+        order = replace(order, device="cuda")  # a GPU that is missing must show
     number = place_order(folder, order)
     for line in run_order(folder, number, cluster, resources):
         say(line)
     if cluster != "slurm":
-        drawn, failed = count_upscaled(folder, number)
-        click.echo(f"{folder.upscaled}: {drawn} pictures; `fundiff export {run}` writes them")
-        if failed:
-            say(f"{failed} failed")
-        if drawn + failed < len(order.picks):
+        ended = drawn_for(folder, number)
+        drawn = sum(ended.values())
+        hint = f"; `fundiff export {run}` writes them" if drawn else ""
+        click.echo(f"{folder.upscaled}: {drawn} pictures{hint}")
+        if len(ended) < len(order.picks):
             sys.exit(INCOMPLETE)
-        sys.exit(FAILED_ROWS if failed else 0)
+        if drawn < len(ended):
+            say(f"{len(ended) - drawn} failed")
+            sys.exit(FAILED_ROWS)
 
 
 @command(main, "status", "fundiff status runs/night1 --watch")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from jobs.cli.common import USAGE, command, main
+from jobs.cli.common import USAGE, command, main, output_file
 from jobs.reading import read_requests_from
 
 
@@ -17,7 +17,8 @@ def manifest() -> None:
 
 @command(manifest, "build", "fundiff manifest build pairs.csv -o pairs.parquet")
 @click.argument("source", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True,
+              callback=output_file(".parquet"))  # fmt: skip
 @click.option("--style", "styles", multiple=True, help="Repeat every row in this style.")
 @click.option("--allow-outside", is_flag=True, help="Read images outside SOURCE's folder too.")
 def manifest_build(
@@ -26,6 +27,8 @@ def manifest_build(
     """Turn CSV, JSONL or YAML into a Parquet manifest with its images embedded."""
     from manifests.manifest import write_manifest
 
+    if output.resolve() == source.resolve():
+        raise click.BadParameter(f"{output} is the source itself.", param_hint="--output")
     requests, problems = read_requests_from(source, styles, allow_outside)
     _print_problems(source, problems)
     write_manifest(requests, output)

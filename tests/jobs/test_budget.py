@@ -61,6 +61,21 @@ def test_the_calls_of_jumps_are_stated(steps, length, times, calls):
     assert f"instead of {steps} and 55 UNet calls" in said or length != 5 or times != 2
 
 
+def test_the_stated_lanes_are_those_of_a_request_that_wants_more_than_a_round_gives(plan):
+    """Without a bar, rounds follow until enough are accepted."""
+    asked = request(**SHORT, candidates=2, want=5, max_candidates=10)
+    folder = plan("want", [asked])
+    assert work(str(folder.path), 0)
+    files = [folder.shard(0) / file.name for m in markers(folder) for file in m.files]
+    drawn = list(read_rows(files))
+    first, second = (sum(getattr(row, f"stage_{n}_lanes") for row in drawn) for n in (1, 2))
+    assert len(drawn) == 6
+    assert list(describe_budget([asked])) == [
+        "UNet lanes of the first round: stage I: 32, stage II: 24",
+        f"UNet lanes if every round is drawn: stage I: {first}, stage II: {second}",
+    ]
+
+
 def test_rounds_that_may_follow_are_counted_apart():
     """Without a bar there is one round; with it up to the most candidates."""
     one = request(candidates=4, want=2, max_candidates=12)

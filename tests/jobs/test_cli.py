@@ -76,7 +76,7 @@ def test_submitting_another_manifest_into_a_run_is_refused(tmp_path, tiny_if, sm
     said = run(
         "submit", other, "--run", small_run, "--cluster", "inline", "--model", tiny_if, code=1
     )
-    assert "is a run with manifest_sha256" in said
+    assert "is a run of another manifest" in said
     assert "give another --run" in said
     assert len(said.strip().splitlines()) == 1
 
@@ -130,6 +130,8 @@ def test_a_request_is_tried_without_a_manifest(tmp_path, tiny_if):
         (["a", "--kind", "hybrid"], "hybrid takes 2 or more prompts, not 1"),
         (["a", "--mask", "m.png"], "inpaint needs image"),
         (["a", "--image", "none.png"], "'none.png' does not exist"),
+        (["a", "--kind", "inverse"], "inverse needs image"),
+        (["a", "b", "--view", "flip", "--set", "views=x|y"], "views are given twice"),
         (["a", "--set", "steps=3"], "column 'steps' is unknown"),
         (["a", "--set", "steps"], "write it as in --set guidance_scale=10"),
         (["a", "--set", "candidates=3"], "is set twice"),
@@ -143,6 +145,49 @@ def test_a_wrong_try_is_one_line_and_draws_nothing(tmp_path, monkeypatch, words,
     assert said in told
     assert len(told.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sheet_that_could_not_be_written_is_refused_before_anything_is_drawn(tmp_path):
+    """The folder is looked for first."""
+    said = run("try", "a", "--model", "mini", "--run", tmp_path / "run", "-o",
+               tmp_path / "nowhere" / "sheet.png", code=2)  # fmt: skip
+    assert "nowhere does not exist" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_manifest_is_never_written_over_its_source(tmp_path):
+    """Nor into a file that would not be read as one."""
+    source = tmp_path / "pairs.csv"
+    shutil.copy(HERE / "pairs.csv", source)
+    before = source.read_bytes()
+    assert "must end in .parquet" in run("manifest", "build", source, "-o", source, code=2)
+    assert source.read_bytes() == before
+    manifest = tmp_path / "pairs.parquet"
+    run("manifest", "build", source, "-o", manifest)
+    assert "is the source itself" in run("manifest", "build", manifest, "-o", manifest, code=2)
+
+
+def test_a_filter_that_leaves_nothing_says_what_there_is(tmp_path, small_run):
+    """And writes nothing."""
+    to = ["-o", tmp_path / "x"]
+    page = ["-o", tmp_path / "x.html"]
+    for words in (["top"], ["gallery", *page], ["export", *to], ["animate", *to]):
+        said = run(words[0], small_run, *words[1:], "--tag", "nope", code=1)
+        assert "nothing in" in said
+        assert "its kinds are anagram, hybrid" in said
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_a_model_that_is_not_there_is_one_line_from_a_process_of_its_own_too(tmp_path, tiny_if):
+    """No traceback: the error is the user's to mend."""
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_if, folder)
+    for weights in (folder / "stage-1" / "text_encoder").glob("*.safetensors"):
+        weights.unlink()
+    said = run("submit", HERE / "pairs.csv", "--run", tmp_path / "run", "--model", folder, code=3)
+    assert "holds no safetensors weights" in said
+    assert "Traceback" not in said
+    assert "File " not in said
 
 
 def test_a_view_with_more_cells_than_the_model_has_pixels_is_refused(tmp_path, tiny_if):

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,9 +12,11 @@ from PIL import Image
 
 from jobs.orders import Order, place_order, read_order
 from jobs.upscaling import work_order
-from manifests.index import top
+from jobs.worker import work
+from manifests.index import build_index, top
 from manifests.layout import RunFolder
-from manifests.upscaled import drawn_for, read_picks, read_upscaled
+from manifests.upscaled import drawn_for, read_picks, read_upscaled, write_upscaled
+from tests.jobs.conftest import SHORT, every_kind
 from tests.jobs.test_cli import run
 from tests.tiny_upscaler import write_tiny_upscaler
 
@@ -66,11 +69,11 @@ def test_an_order_goes_on_where_it_was_stopped_to_the_same_bits(folder, picks, u
     assert 0 < len(early) < len(picks)
     assert work_order(str(folder.path), number)
     assert {path: path.read_bytes() for path in early} == early
-    assert drawn_for(folder, number) == set(picks)
+    assert drawn_for(folder, number) == dict.fromkeys(picks, True)
 
-    other = place_order(folder, Order(picks[::-1], upscaler, **SETTINGS))
+    other = place_order(folder, Order(picks[:2], upscaler, **SETTINGS))
     assert other == number + 1
-    once = {key: row.image for key, row in rows(folder).items()}
+    once = {key: row.image for key, row in rows(folder).items() if key in picks[:2]}
     assert work_order(str(folder.path), other)
     again = {key: row.image for key, row in rows(folder).items() if row.order == other}
     assert again == once
@@ -79,8 +82,39 @@ def test_an_order_goes_on_where_it_was_stopped_to_the_same_bits(folder, picks, u
 def test_the_same_order_is_one_order(folder, picks, upscaler):
     """It has one number, and comes back as it was placed."""
     order = Order(picks, upscaler, **SETTINGS)
-    assert place_order(folder, order) == place_order(folder, order) == 0
-    assert read_order(folder, 0) == order
+    turned = replace(order, picks=picks[::-1])
+    assert place_order(folder, order) == place_order(folder, turned) == 0
+    assert read_order(folder, 0) == replace(order, picks=tuple(sorted(picks)))
+
+
+def test_a_pick_that_failed_is_tried_again_and_hides_no_picture(folder, picks, upscaler, tmp_path):
+    """Neither in its own order nor in a later one."""
+    order = Order(picks[:1], upscaler, **SETTINGS)
+    number = place_order(folder, order)
+    assert work_order(str(folder.path), number)
+    ((key, row),) = rows(folder).items()
+    later = place_order(folder, replace(order, noise_level=30))
+    failed = replace(row, order=later, image=None, error_type="ValueError", error_message="NaN")
+    write_upscaled(folder, later, [failed])
+    assert drawn_for(folder, later) == {key: False}
+
+    run("export", folder.path, "-o", tmp_path / "best", "-n", 1)
+    best = next((tmp_path / "best").glob(f"{key[0]}*"))
+    with Image.open(best) as picture:
+        assert picture.size == (128, 128)
+    assert work_order(str(folder.path), later)
+    assert drawn_for(folder, later) == {key: True}
+
+
+def test_a_comparison_of_panels_is_not_enlarged(plan):
+    """There is no picture in it to draw larger."""
+    (asked,) = (each for each in every_kind(**SHORT, candidates=1, want=1, max_candidates=1)
+                if each.kind == "denoise")  # fmt: skip
+    folder = plan("denoise", [asked])
+    assert work(str(folder.path), 0)
+    build_index(folder)
+    with pytest.raises(ValueError, match="is a comparison of panels; pick a picture instead"):
+        place_order(folder, Order(((asked.request_id, 0),)))
 
 
 def test_a_pick_that_is_no_candidate_is_refused_before_anything_is_written(folder):

@@ -193,7 +193,8 @@ def test_a_worker_that_is_killed_loses_and_repeats_nothing_that_was_written(
 
 def test_what_cannot_be_drawn_becomes_failed_rows_and_the_rest_goes_on(plan, requests):
     """A view that only the drawing knows to be wrong."""
-    bad = request(**SHORT, views=("identity", "no_such_view"), candidates=3, max_candidates=3)
+    bad = request(**SHORT, views=("identity", "no_such_view"), candidates=3, max_candidates=3,
+                  want=3)  # fmt: skip
     folder = plan("bad", [bad, requests[0]])
     assert work(str(folder.path), 0)
     failed = [row for row in rows(folder).values() if row.request_id == bad.request_id]
@@ -202,6 +203,27 @@ def test_what_cannot_be_drawn_becomes_failed_rows_and_the_rest_goes_on(plan, req
     assert "choose from identity" in failed[0].error_message
     others = [row for row in rows(folder).values() if row.request_id != bad.request_id]
     assert {row.status for row in others} == {"accepted", "rejected"}
+
+
+def test_what_cannot_be_judged_becomes_failed_rows_and_the_rest_goes_on(plan, requests):
+    """A request whose every view steers away from its prompt: nothing is left to score."""
+    odd = request(
+        **SHORT,
+        kind="inverse",
+        image=png(90, side=16),
+        prompts=("a",),
+        views=("scale:-0.4",),
+        keep="scale:1.4",
+        candidates=2,
+        max_candidates=2,
+        want=1,
+    )
+    folder = plan("odd", [odd, requests[0]])
+    assert work(str(folder.path), 0)
+    keyed = rows(folder)
+    failed = [row for (request_id, _), row in keyed.items() if request_id == odd.request_id]
+    assert [row.status for row in failed] == ["failed"] * 2
+    assert len(keyed) == 2 + 4
 
 
 def test_lanes_are_part_of_a_runs_identity(plan, requests, tiny_if):
@@ -217,7 +239,7 @@ def test_lanes_are_part_of_a_runs_identity(plan, requests, tiny_if):
     plan_run(requests, folder, config, 2)
     with pytest.raises(ValueError, match=r"stage_1_lanes 6, now it is 7; give another --run"):
         plan_run(requests, folder, replace(config, stage_1_lanes=7), 2)
-    with pytest.raises(ValueError, match="manifest_sha256"):
+    with pytest.raises(ValueError, match="is a run of another manifest"):
         plan_run(requests[:3], folder, config, 2)
     with pytest.raises(ValueError, match="other shards"):
         plan_run(requests, folder, config, 3)

@@ -208,7 +208,7 @@ def test_the_callers_word_on_views_is_passed_on():
         ({"image": None}, "image", "inpaint needs image"),
         ({"image": "../a.png"}, "image", "outside the folder"),
         ({"strength": 0.5}, "strength", "inpaint takes no strength"),
-        ({"jump_length": 5}, "", "give both, such as 5 and 2"),
+        ({"jump_length": 5}, "jump_length", "jump_n_sample 1"),
         ({"mask_blur": 17}, "mask_blur", "outside 0.0 to 16.0"),
     ],
 )
@@ -274,14 +274,18 @@ EDIT = {"kind": "edit", **KIND_ROWS["edit"]}
     ("fields", "column", "message"),
     [
         ({"start": 3, "strength": 0.5}, "start", "say the same"),
-        ({"start": 30}, "", "the timesteps end at 29"),
-        ({"start": 34, "timesteps": "stride:30"}, "", "the timesteps end at 33"),
+        ({"start": 30}, "start", "the timesteps end at 29"),
+        ({"start": 34, "timesteps": "stride:30"}, "start", "the timesteps end at 33"),
         ({"strength": 0}, "strength", "outside 0.001 to 1.0"),
         ({"timesteps": "smart28"}, "timesteps", "'smart28' are unknown"),
         ({"timesteps": "stride:0"}, "timesteps", "'stride:0' are unknown"),
         ({"stage_2_timesteps": "stride:1000"}, "stage_2_timesteps", "beyond 999"),
         ({"sampler": "euler"}, "sampler", "'euler' is unknown"),
-        ({"guidance_start": 0.5, "guidance_stop": 0.5}, "", "is not before guidance_stop"),
+        (
+            {"guidance_start": 0.5, "guidance_stop": 0.5},
+            "guidance_start",
+            "is not before guidance_stop",
+        ),
         ({"guidance_stop": 1.5}, "guidance_stop", "outside 0.0 to 1.0"),
         ({"stages": 3}, "stages", "outside 1 to 2"),
     ],
@@ -290,6 +294,27 @@ def test_a_faulty_edit_is_named(pictures, fields, column, message):
     problem = problem_of({**EDIT, **fields}, base=pictures)
     assert problem.column == column
     assert message in problem.message
+
+
+def test_steps_that_a_list_of_timesteps_overrides_are_warned_of(pictures):
+    row = {**EDIT, "timesteps": "fast27", "num_inference_steps": 20}
+    (request,), (problem,) = check(row, base=pictures)
+    assert request.count_timesteps(1) == 27
+    assert (problem.column, problem.severity) == ("num_inference_steps", "warning")
+    assert "timesteps decides" in problem.message
+
+
+def test_an_inverse_without_views_takes_what_completes_the_kept_component(pictures):
+    row = {"kind": "inverse", **KIND_ROWS["inverse"], "views": None}
+    request = request_of(row, base=pictures, complement=lambda keep: f"rest of {keep}")
+    assert request.views == ("rest of grayscale",)
+
+
+def test_a_wrong_component_to_keep_is_named_in_its_own_column(pictures):
+    row = {"kind": "inverse", **KIND_ROWS["inverse"], "keep": "x"}
+    problem = problem_of(row, base=pictures, check_keep=lambda keep: f"{keep} is no part; write y")
+    assert (problem.column, problem.value, problem.message) == ("keep", "x", "x is no part")
+    assert problem.remedy == "write y"
 
 
 def test_the_courses_index_counts_the_courses_timesteps(pictures):

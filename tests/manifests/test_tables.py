@@ -118,6 +118,7 @@ def test_a_request_id_covers_what_decides_the_pictures_and_nothing_else():
         "stages": 1,
         "seed": 0,
     }
+    assert request(guidance_start=-0.0).request_id == base.request_id
     ids = {request(**{name: value}).request_id for name, value in changed.items()}
     assert len(ids | {base.request_id}) == len(changed) + 1
 
