@@ -8,6 +8,7 @@ from diffusers import (
     DPMSolverMultistepScheduler,
     IFImg2ImgPipeline,
     IFImg2ImgSuperResolutionPipeline,
+    IFInpaintingPipeline,
     IFPipeline,
     IFSuperResolutionPipeline,
 )
@@ -323,3 +324,33 @@ def test_an_edit_in_the_second_stage_equals_if_img2img_super_resolution_pipeline
     estimate = anagram(canvas, PLAIN, prompts)
     ours = run(edit(canvas, estimate, original, start_of(strength, 9)), stage)
     torch.testing.assert_close(ours, wanted, atol=1e-4, rtol=0)
+
+
+@OLD_NUMPY_WAYS
+def test_diffusers_keeps_the_known_region_without_noise_where_we_noise_it(tiny_if):
+    """Why our inpainting is not equal to `IFInpaintingPipeline`: its kept pixels never change."""
+    pipeline = IFInpaintingPipeline.from_pretrained(tiny_if / "stage-1", **UNNEEDED)
+    pipeline.set_progress_bar_config(disable=True)
+    original = torch.rand((1, 3, 8, 8), generator=torch.Generator().manual_seed(1)) * 2 - 1
+    repaint = torch.zeros((1, 1, 8, 8))
+    repaint[..., :4] = 1
+    seen = []
+
+    def watch(_module, arguments):
+        seen.append(arguments[0][0, :3].clone())
+
+    pipeline.unet.register_forward_pre_hook(watch)
+    pipeline(
+        PROMPT,
+        image=original,
+        mask_image=repaint,
+        strength=1.0,
+        num_inference_steps=5,
+        generator=torch.Generator().manual_seed(3),
+        output_type="pt",
+        clean_caption=False,
+    )
+    assert len(seen) == 5
+    for sample in seen:
+        assert torch.equal(sample[..., 4:], original[0, ..., 4:])
+        assert not torch.equal(sample[..., :4], original[0, ..., :4])

@@ -155,3 +155,15 @@ def test_a_whole_run_of_the_second_order_is_nearer_than_one_of_the_first(timeste
     """Also where the last stretch of log-SNR, down to t = 0, is far longer than the one before."""
     path = (*timesteps, -1)
     assert walked("dpmsolver++", path) < walked("ddim", path)
+
+
+@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+def test_every_sampler_draws_gaussian_data_with_its_mean_and_spread(sampler):
+    """DDPM and the deterministic ones alike: in 500 steps, to a twentieth of the spread."""
+    place = canvas(500, size=64, sampler=sampler)
+    drawn = run(
+        reverse(place, anagram(place, [view("identity")], prompts(picture(1, 64)))),
+        gaussian_unet(0.1, 0.15, -1.0),
+    )
+    assert float(drawn.mean()) == pytest.approx(0.1, abs=0.0075)
+    assert float(drawn.std()) == pytest.approx(0.15, rel=0.05)
