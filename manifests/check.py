@@ -201,6 +201,8 @@ def _read_views(
         views = KINDS[kind].default_views(len(prompts))
         if kind == "inverse" and len(prompts) == 1 and (rest := rules.complement(keep)):
             views = (rest,)
+        if not views and kind == "inverse" and not keep:  # which is named already
+            return None
         if not views:
             message = f"{kind} of {len(prompts)} prompts has no default views"
             row.error("views", "", message, "write one for each prompt; `fundiff views` lists all")

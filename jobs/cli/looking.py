@@ -48,7 +48,8 @@ def top(run: Path, best: int, as_json: bool, **filters: Any) -> None:
     table.columns[0].no_wrap = True
     for row in rows:
         first = row["rank"] == 1
-        prompts = [f"{p} ({v})" for p, v in zip(row["prompts"], row["views"], strict=True)]
+        seen = zip(row["prompts"], row["views"], strict=True)
+        prompts = [p if v == "identity" else f"{p} ({v})" for p, v in seen]
         table.add_row(
             f"{row['request_id']}:{row['candidate']}",
             row["kind"] if first else "",
