@@ -1,6 +1,6 @@
 """What the judge says of a request's pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from PIL import Image
@@ -55,10 +55,11 @@ def judge_pictures(
     pictures = [to_tensor(_drawn(image)) for image in images]
     readings = [to_image(v.read(picture)) for picture in pictures for v in views]
     image_embeds = judge.image_embeds(readings).view(len(images), len(views), -1)
+    fidelity = _fidelity_to(request, pictures[0].shape[-1])
     judgements = []
     for picture, embeds in zip(pictures, image_embeds, strict=True):
         judgement = _judgement(request, views, embeds @ text_embeds.T, judge)
-        seam, error = _fidelity(request, picture)
+        seam, error = fidelity(picture)
         judgements.append(replace(judgement, seam=seam, kept_error=error))
     return judgements
 
@@ -95,14 +96,17 @@ def _first(own: dict[str, float], bases: tuple[str, ...]) -> float | None:
     return None
 
 
-def _fidelity(request: Request, picture: Tensor) -> tuple[float | None, float | None]:
-    """Return seam ratio and error of a picture against the image that it keeps a part of."""
+Fidelity = Callable[[Tensor], tuple[float | None, float | None]]
+"""From a picture to its seam ratio and its error in what is kept of the image, if anything is."""
+
+
+def _fidelity_to(request: Request, size: int) -> Fidelity:
+    """Return what measures pictures of this size against a request's image."""
     if request.image is None or request.kind not in ("inpaint", "inverse"):
-        return None, None
-    size = picture.shape[-1]
+        return lambda _: (None, None)
     original = to_tensor(square(open_picture(request.image), size))
-    if request.mask is not None:
-        keep = keep_mask(open_picture(request.mask), size)
-        return seam_ratio(picture, keep), kept_error(picture, original, keep)
-    part = view(request.keep).component
-    return None, kept_error(part(picture), part(original))
+    if request.mask is None:
+        part = view(request.keep).component
+        return lambda picture: (None, kept_error(part(picture), part(original)))
+    keep = keep_mask(open_picture(request.mask), size)
+    return lambda picture: (seam_ratio(picture, keep), kept_error(picture, original, keep))
