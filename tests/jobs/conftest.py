@@ -14,7 +14,7 @@ SHORT = {"num_inference_steps": 4, "stage_2_num_inference_steps": 3}
 
 def every_kind(**fields) -> list[Request]:
     """One request of every kind, small."""
-    image, mask = png(90, side=16), inpainting().mask
+    image = png(90, side=16)
     return [
         request(**fields),
         request(**fields, kind="generate", prompts=("a skull",), views=("identity",)),
@@ -37,9 +37,7 @@ def every_kind(**fields) -> list[Request]:
             views=("identity",),
             start=1,
         ),
-        inpainting(
-            **fields, image=image, mask=mask, prompts=("a", "b"), views=("identity", "flip")
-        ),
+        inpainting(**fields, prompts=("a", "b"), views=("identity", "flip")),
     ]
 
 

@@ -170,7 +170,9 @@ def test_an_order_is_worked_by_a_real_slurm(slurm_cluster, folder, picks, upscal
     for request_id, candidate in picks:
         words += ["--picks", f"{request_id}:{candidate}"]
     assert "1 failed" not in run(*words, "--cluster", "slurm", "--profile", profile)
-    slurm_cluster.wait_for(lambda: drawn_for(folder, 0) == set(picks), 120, "the order was worked")
+    slurm_cluster.wait_for(
+        lambda: drawn_for(folder, 0) == dict.fromkeys(picks, True), 120, "the order was worked"
+    )
     by_slurm = {key: row.image for key, row in rows(folder).items()}
     other = RunFolder(shutil.copytree(folder.path, tmp_path / "inline"))
     shutil.rmtree(other.upscaled)

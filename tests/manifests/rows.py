@@ -58,6 +58,14 @@ def png(level: int, name: str = "picture.png", side: int = 4) -> Picture:
     return Picture(buffer.getvalue(), name)
 
 
+def half_mask(side: int = 4) -> Picture:
+    """A mask that is to be repainted on the left."""
+    mask, buffer = Image.new("L", (side, side), 0), io.BytesIO()
+    mask.paste(255, (0, 0, side // 2, side))
+    mask.save(buffer, format="PNG")
+    return Picture(buffer.getvalue(), "mask.png")
+
+
 def noise(size: int, seed: int) -> bytes:
     """A PNG file of about this many bytes."""
     side = round((size / 3) ** 0.5)
@@ -70,5 +78,5 @@ def noise(size: int, seed: int) -> bytes:
 def inpainting(**fields: Any) -> Request:
     """An inpainting, or what the fields make of it."""
     plain = {"kind": "inpaint", "prompts": ("a cat",), "views": ("identity",)}
-    pictures = {"image": png(9, "cat.png"), "mask": png(255, "mask.png")}
+    pictures = {"image": png(9, "cat.png"), "mask": half_mask()}
     return make_request(**(plain | pictures | fields))
