@@ -44,19 +44,17 @@ def top(run: Path, best: int, as_json: bool, **filters: Any) -> None:
     if as_json:
         click.echo(json.dumps(rows))
         return
-    table = Table("pick", "kind", "prompts", "score", "concealment", "seam", "status")
-    table.columns[0].no_wrap = True
+    table = Table("pick", "request", "score", "status")
+    for column in (0, 2, 3):
+        table.columns[column].no_wrap = True
     for row in rows:
-        first = row["rank"] == 1
         seen = zip(row["prompts"], row["views"], strict=True)
         prompts = [p if v == "identity" else f"{p} ({v})" for p, v in seen]
+        asked = "\n".join([f"{row['kind']}:", *prompts])
         table.add_row(
             f"{row['request_id']}:{row['candidate']}",
-            row["kind"] if first else "",
-            escape("\n".join(prompts)) if first else "",
+            escape(asked) if row["rank"] == 1 else "",
             _number(row["score"]),
-            _number(row["concealment"]),
-            _number(row["seam"]),
             row["status"],
         )
     out.print(table)
