@@ -168,6 +168,15 @@ COMPONENTS: dict[str, Sort] = {
 SORTS = FRAMES | COMPONENTS
 
 
+FAR, NEAR = ("low_pass", "triple_low"), ("high_pass", "triple_high")
+"""The components that are read from afar, and from near."""
+
+
+def bases(name: str) -> tuple[str, ...]:
+    """Return the sorts of view that a name is composed of, without their parameters."""
+    return tuple(part.partition(":")[0] for part in name.split("+"))
+
+
 def names() -> list[str]:
     """Return every view as a user would write it, with sample parameters."""
     return [sort.example for sort in SORTS.values()]

@@ -8,16 +8,13 @@ from PIL import Image
 
 from fundiff.denoise import PANELS
 from fundiff.pictures import to_image, to_tensor
-from fundiff.view_names import view
+from fundiff.view_names import FAR, bases, view
 from jobs.exporting import best_pictures, image_of, original_of
 from jobs.gallery import words
 from jobs.sheets import PAPER, Panel, sheet
 from manifests.layout import RunFolder
-from manifests.manifest import read_manifest
+from manifests.manifest import requests_by_id
 from manifests.records import Request
-
-FROM_AFAR = ("low_pass", "triple_low")
-"""Components that are shown small, as one sees them."""
 
 COLUMNS = 8
 """Panels side by side at most, if a candidate has no more."""
@@ -32,7 +29,7 @@ def run_sheet(folder: RunFolder, best: int, title: str = "", **filters: Any) -> 
         title: A line above them.
         filters: As for `manifests.index.top`.
     """
-    requests = {request.request_id: request for request in read_manifest(folder.manifest)}
+    requests = requests_by_id(folder.manifest)
     candidates = [
         candidate_panels(requests[row["request_id"]], picture, [caption(row)])
         for row, picture in best_pictures(folder, best, **filters)
@@ -79,7 +76,7 @@ def candidate_panels(request: Request, picture: bytes, said: Sequence[str]) -> l
 
 def _as_seen(name: str, reading: Image.Image) -> Image.Image:
     """Return a reading as far away as it is looked at from."""
-    if not name.rpartition("+")[2].startswith(FROM_AFAR):
+    if bases(name)[-1] not in FAR:
         return reading
     away = reading.resize((reading.width // 3,) * 2, Image.Resampling.LANCZOS)
     page = Image.new("RGB", reading.size, PAPER)

@@ -15,7 +15,7 @@ from manifests.files import write_whole
 from manifests.images import central_square
 from manifests.index import load_pictures, top
 from manifests.layout import RunFolder
-from manifests.manifest import read_manifest
+from manifests.manifest import requests_by_id
 from manifests.records import Picture, Request
 from manifests.upscaled import read_upscaled
 
@@ -59,7 +59,7 @@ def write_animations(
     from jobs.animation.files import write_animation
     from jobs.animation.reveal import reveal
 
-    requests = {request.request_id: request for request in read_manifest(folder.manifest)}
+    requests = requests_by_id(folder.manifest)
     output.mkdir(parents=True, exist_ok=True)
     count = still = 0
     for row, picture in best_pictures(folder, best, **filters):
@@ -97,7 +97,7 @@ def write_gallery(folder: RunFolder, output: Path, best: int, **filters: Any) ->
         best: Candidates per request.
         filters: As for `manifests.index.top`.
     """
-    requests = {request.request_id: request for request in read_manifest(folder.manifest)}
+    requests = requests_by_id(folder.manifest)
     cards = [
         Card(
             **{name: row[name] for name in _COPIED},

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fundiff.view_names import SORTS, view
+from fundiff.view_names import SORTS, bases, view
 from fundiff.views import View
 
 QUARTERS = {"rotate_90": 1, "rotate_180": 2, "rotate_270": 3}
@@ -27,7 +27,7 @@ def words(name: str) -> str:
     if not seen.is_wanted:
         return "steered away from"
     plain = SORTS["identity"].words
-    parts = [SORTS[part.partition(":")[0]].words for part in name.split("+")]
+    parts = [SORTS[base].words for base in bases(name)]
     return ", ".join(part for part in parts if part != plain) or plain
 
 
@@ -182,7 +182,7 @@ def stills(card: Card) -> Iterator[Still]:
 
 def _live(name: str, known: View) -> str:
     """Return what the stylesheet knows a live view by."""
-    component = "" if known.component.is_whole else name.rpartition("+")[2].partition(":")[0]
+    component = "" if known.component.is_whole else bases(name)[-1]
     if _sigma(known):
         component = "low_pass"
     return f"{_turns(known)} {component}".strip() or "identity"

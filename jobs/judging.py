@@ -9,7 +9,7 @@ from torch import Tensor
 from fundiff.judges import Judge
 from fundiff.pictures import keep_mask, square, to_image, to_tensor
 from fundiff.scores import alignment, concealment, kept_error, seam_ratio
-from fundiff.view_names import view
+from fundiff.view_names import FAR, NEAR, bases, view
 from fundiff.views import View
 from jobs.recipes import open_picture
 from manifests.records import Request
@@ -85,15 +85,9 @@ def _judgement(
     )
 
 
-FAR, NEAR = ("low_pass", "triple_low"), ("high_pass", "triple_high")
-"""The components that are read from afar, and from near."""
-
-
-def _first(own: dict[str, float], bases: tuple[str, ...]) -> float | None:
-    for name, value in own.items():
-        if not set(bases).isdisjoint(name.replace("+", ":").split(":")):
-            return value
-    return None
+def _first(own: dict[str, float], sorts: tuple[str, ...]) -> float | None:
+    fits = (value for name, value in own.items() if not set(sorts).isdisjoint(bases(name)))
+    return next(fits, None)
 
 
 Fidelity = Callable[[Tensor], tuple[float | None, float | None]]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fundiff.view_names import COMPONENTS, complement, view
+from fundiff.view_names import COMPONENTS, bases, complement, view
 from fundiff.views import DECOMPOSITIONS, by_frame
 from manifests.check import Problem, check_rows
 from manifests.manifest import read_manifest_rows
@@ -79,7 +79,7 @@ def check_keep(keep: str) -> str | None:
     except ValueError as error:
         words, _, _ = str(error).partition("; choose from")
         return f"{words}; choose from {kept}" if "unknown" in words else str(error)
-    if kept_view.frames or "scale" in keep.replace("+", ":").split(":"):
+    if kept_view.frames or "scale" in bases(keep):
         return f"keep {keep!r} is no component of a picture that can be kept; choose from {kept}"
     return None
 

@@ -73,11 +73,11 @@ def check_rows(
     problems: list[Problem] = []
     first_lines: dict[str, int] = {}
     pictures = Pictures(base, allow_outside)
+    rules = ViewRules(check_views, check_keep, complement)
     for row in rows:
         reader = RowReader(row.line, row.fields, list(row.problems))
         request = None
         if row.fields or not row.problems:
-            rules = ViewRules(check_views, check_keep, complement)
             request = _read_row(reader, rules, pictures, count_tokens)
         if request is not None and request.request_id in first_lines:
             reader.error(

@@ -25,6 +25,11 @@ def read_manifest(path: Path) -> list[Request]:
     return list(to_records(read_rows(path, MANIFEST), Request))
 
 
+def requests_by_id(path: Path) -> dict[str, Request]:
+    """Return all requests by their id; errors as in `read_manifest`."""
+    return {request.request_id: request for request in read_manifest(path)}
+
+
 def read_manifest_rows(path: Path) -> Iterator[Request | ValueError]:
     """Yield every request of a manifest that anybody may have written, or what is wrong with it.
 
