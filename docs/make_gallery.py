@@ -16,8 +16,9 @@ from fundiff.view_names import view
 from jobs.animation.files import write_animation
 from jobs.animation.reveal import reveal
 from jobs.contact_sheets import candidate_panels, caption, lines
-from jobs.exporting import best_pictures, image_of, nearest_first
+from jobs.exporting import nearest_first
 from jobs.launching import Launch, launch
+from jobs.pictures import best_pictures, image_of
 from jobs.sheets import sheet
 from jobs.showing_views import scene, view_sheet
 from jobs.submitting import open_shards

@@ -9,8 +9,9 @@ from PIL import Image
 from fundiff.denoise import PANELS
 from fundiff.pictures import to_image, to_tensor
 from fundiff.view_names import FAR, bases, view
-from jobs.exporting import best_pictures, image_of, original_of
+from jobs.cards import original_of
 from jobs.gallery import words
+from jobs.pictures import best_pictures, image_of
 from jobs.sheets import PAPER, Panel, sheet
 from manifests.layout import RunFolder
 from manifests.manifest import requests_by_id

@@ -91,6 +91,13 @@ def work(run: str, shard: int, stopping: Callable[[], bool] = lambda: False) -> 
     planned = next(row for row in read_plan(folder.plan) if row.shard == shard)
     requests = read_requests(folder.manifest, planned.start, planned.stop)
 
+    studio = open_studio(folder, config, requests)
+    judge = load_judge(config.cascade.judge, studio.stages[1].device)
+    return ShardRun(folder, shard, config, studio, judge).run(requests, stopping)
+
+
+def open_studio(folder: RunFolder, config: RunConfig, requests: Sequence[Request]) -> Studio:
+    """Load the stages of a run, and the embeddings of what some of its requests say."""
     quiet()
     device = choose_device(config.device)
     if device.type == "cpu":
@@ -99,16 +106,13 @@ def work(run: str, shard: int, stopping: Callable[[], bool] = lambda: False) -> 
     texts = {text for r in requests for text in (*r.full_prompts, r.negative_prompt)}
     embeddings = load_embeddings(folder, texts)
     models = config.cascade
-    studio = Studio(
+    return Studio(
         {
             1: load_stage(models.stage_1, device, dtype, models.revision),
             2: load_stage(models.stage_2, device, dtype, models.revision),
         },
         {text: embeds.to(device) for text, embeds in embeddings.items()},
         config.seed,
-    )
-    return ShardRun(folder, shard, config, studio, load_judge(models.judge, device)).run(
-        requests, stopping
     )
 
 
@@ -252,17 +256,27 @@ class ShardRun:
             stage=max(known.pictures, default=0),
             seed=self._studio.seed(request, verdict.candidate),
             score=last.alignment if last else None,
+            mean_rank=None,
+            held_out=None,
+            glimpse_score=None,
             stage_1_score=first.alignment if first else None,
             alignment=last.alignment if last else None,
             concealment=last.concealment if last else None,
             near=last.near if last else None,
             far=last.far if last else None,
+            far_shrunk=None,
+            change_distance=None,
+            split=None,
+            source_distance=None,
             seam=last.seam if last else None,
             kept_error=last.kept_error if last else None,
             stage_1_similarities=first.similarities if first else (),
             similarities=last.similarities if last else (),
+            judge_scores=(),
+            embedding=(),
             stage_1_lanes=known.lanes.get(1, 0),
             stage_2_lanes=known.lanes.get(2, 0),
+            glimpse_image=None,
             stage_1_image=store_picture(known.pictures[1]) if 1 in known.pictures else None,
             image=store_picture(known.pictures[2]) if 2 in known.pictures else None,
             error_type=type(known.error).__name__ if known.error else None,

@@ -10,7 +10,8 @@ from manifests.rows import Problem, did_you_mean, shorten
 
 COLUMNS = (
     "kind", "prompts", "views", "style", "negative_prompt", "image", "mask", "keep", "candidates",
-    "want", "accept", "max_candidates", "guidance_scale", "num_inference_steps",
+    "want", "finalists", "accept", "accept_rank", "prune_at", "prune_keep", "max_split",
+    "max_candidates", "guidance_scale", "num_inference_steps",
     "stage_2_guidance_scale", "stage_2_num_inference_steps", "noise_level", "timesteps",
     "stage_2_timesteps", "guidance_start", "guidance_stop", "sampler", "reduction", "start",
     "strength", "mask_blur", "jump_length", "jump_n_sample", "stages", "seed", "tags",
@@ -28,7 +29,12 @@ DEFAULTS: dict[str, Any] = {
     "mask_blur": 0.0,
     "jump_length": 0,
     "jump_n_sample": 1,
+    "finalists": None,
     "accept": None,
+    "accept_rank": None,
+    "prune_at": None,
+    "prune_keep": None,
+    "max_split": None,
     "seed": None,
 }
 # Default, least and greatest value; a range of ints takes whole numbers only.

@@ -67,6 +67,21 @@ class RunFolder:
         """Folder of stage III: orders and what was drawn for them."""
         return self.path / "upscaled"
 
+    @property
+    def scores(self) -> Path:
+        """Folder of what other judges said afterwards: a folder per judge."""
+        return self.path / "scores"
+
+    @property
+    def controls(self) -> Path:
+        """A run of its own, of pictures that are no illusions, which judges are tried on."""
+        return self.path / "controls"
+
+    @property
+    def picks(self) -> Path:
+        """What people picked and rated."""
+        return self.path / "picks.parquet"
+
     def order(self, number: int) -> Path:
         """What stage III was asked for, by number."""
         return self.upscaled / f"order-{number:05d}.json"

@@ -22,9 +22,14 @@ TIMESTEPS = {
     "super100": 100,
 }
 """DeepFloyd IF's hand-tuned lists of timesteps, and how many each holds."""
-STATUSES = ("accepted", "rejected", "failed")
+STATUSES = ("accepted", "kept", "rejected", "failed")
 LIMITS: dict[str, tuple[float, float]] = {
     "accept": (-1.0, 1.0),
+    "finalists": (1, 100_000),
+    "accept_rank": (1, 100_000),
+    "prune_at": (0.05, 0.95),
+    "prune_keep": (0.01, 1.0),
+    "max_split": (-2.0, 2.0),
     "candidates": (1, 100_000),
     "want": (1, 100_000),
     "max_candidates": (1, 100_000),
@@ -72,8 +77,14 @@ class Request:
         mask: Of an inpainting; white = repaint.
         keep: Of an inverse problem: the component that is the image's.
         candidates: Candidates per round.
-        want: Accepted candidates to stop at, and how many of a round go on to stage II.
+        want: Accepted candidates to stop at.
+        finalists: Best of a round that go on to stage II; as many as still wanted if None.
         accept: Least final score of an accepted candidate, or None.
+        accept_rank: Accepted are the request's best so many, or None.
+        prune_at: Share of stage I's steps after which the worst are dropped, or None for never.
+        prune_keep: Share of a round's candidates that is not dropped, or None.
+        max_split: A candidate whose two halves, read by themselves, lead the whole picture by
+            more than this is two subjects side by side, and is never accepted; None asks nothing.
         max_candidates: Candidates of all rounds together.
         guidance_scale: In stage I; 1 means off.
         num_inference_steps: In stage I.
@@ -107,7 +118,12 @@ class Request:
     keep: str = ""
     candidates: int = 16
     want: int = 4
+    finalists: int | None = None
     accept: float | None = None
+    accept_rank: int | None = None
+    prune_at: float | None = None
+    prune_keep: float | None = None
+    max_split: float | None = None
     max_candidates: int = 16
     guidance_scale: float = 7.0
     num_inference_steps: int = 30
@@ -152,6 +168,7 @@ class Request:
                 f"want is {self.want}, more than the {self.max_candidates} candidates there will "
                 "be; lower it"
             )
+        self._check_bars()
         if self.guidance_start >= self.guidance_stop:
             raise ValueError(
                 f"guidance_start {self.guidance_start:g} is not before guidance_stop "
@@ -168,6 +185,24 @@ class Request:
         if self.start is not None and self.start >= self.count_timesteps(1):
             last = self.count_timesteps(1) - 1
             raise ValueError(f"start is {self.start}, but the timesteps end at {last}; lower it")
+
+    def _check_bars(self) -> None:
+        """Refuse bars and pruning that contradict each other."""
+        if self.accept is not None and self.accept_rank is not None:
+            raise ValueError(
+                f"accept_rank is {self.accept_rank} and accept {self.accept:g}; a candidate is "
+                "accepted by its rank or by its score, give one of them"
+            )
+        if self.accept_rank is not None and self.accept_rank < self.want:
+            raise ValueError(
+                f"accept_rank is {self.accept_rank}, below the {self.want} of want; "
+                "raise it or lower want"
+            )
+        if (self.prune_at is None) != (self.prune_keep is None):
+            raise ValueError(
+                f"prune_at is {self.prune_at} and prune_keep {self.prune_keep}; "
+                "give both, such as 0.4 and 0.5, or neither"
+            )
 
     def _check_timesteps(self, count: int) -> None:
         """Refuse what would have no effect on so many timesteps."""
@@ -225,8 +260,11 @@ class Request:
         starts = "start" in kind.own
         if starts and (self.start is None) == (self.strength is None):
             raise ValueError(f"kind {self.kind} takes either start or strength; give one of them")
-        if self.kind == "denoise" and self.stages != 1:
-            raise ValueError("kind denoise ends with stage I; leave stages out")
+        if self.kind == "denoise":
+            if self.stages != 1:
+                raise ValueError("kind denoise ends with stage I; leave stages out")
+            if self.prune_at is not None:
+                raise ValueError("kind denoise has nothing to prune; leave prune_at out")
 
     @property
     def full_prompts(self) -> tuple[str, ...]:
@@ -311,19 +349,31 @@ class Candidate:
         reason: Why it stopped where it stopped; empty if accepted.
         stage: The last stage that it has a picture of; 0 if none.
         seed: Of its noise.
-        score: The judge's last number for it.
-        stage_1_score: The judge's number after stage I.
+        score: The first judge's last number for it.
+        mean_rank: Among the request's candidates of that stage, 1 is best, averaged over the
+            judges that select.
+        held_out: The last number of the judge that only reports.
+        glimpse_score: The first judge's number half-way through stage I.
+        stage_1_score: The first judge's number after stage I.
         alignment: Worst view's fit to its prompt, after the last stage.
         concealment: How well each view hides the other prompts, after the last stage.
         near: For a hybrid, fit of the near reading.
-        far: For a hybrid, fit of the far reading.
+        far: For a hybrid, fit of the far reading, blurred.
+        far_shrunk: For a hybrid, fit of the far reading, shrunk instead of blurred.
+        change_distance: For a hybrid, the blur, sigma in pixels of 64, from which on the far
+            prompt fits better than the near one.
+        split: By how much two halves, read by themselves, fit the prompts better than the whole.
+        source_distance: For an edit, 1 - cosine of its and its source's embedding.
         seam: For an inpainting, gradient at the hole's border by that beside it; 1 is no seam.
         kept_error: Root mean square distance from the original in what is kept of it, in 8-bit
             levels.
         stage_1_similarities: Row-major view x prompt matrix after stage I.
         similarities: Row-major view x prompt matrix after the last stage.
+        judge_scores: Last numbers of all judges of the run, the held-out one last.
+        embedding: The first judge's, of the last picture as it stands, a unit vector.
         stage_1_lanes: UNet lanes that stage I cost.
         stage_2_lanes: UNet lanes that stage II cost.
+        glimpse_image: What stage I expected half-way, where it was asked.
         stage_1_image: Stage I's picture.
         image: Stage II's picture.
         error_type: Class of the error that ended it.
@@ -342,17 +392,27 @@ class Candidate:
     stage: int
     seed: int
     score: float | None
+    mean_rank: float | None
+    held_out: float | None
+    glimpse_score: float | None
     stage_1_score: float | None
     alignment: float | None
     concealment: float | None
     near: float | None
     far: float | None
+    far_shrunk: float | None
+    change_distance: float | None
+    split: float | None
+    source_distance: float | None
     seam: float | None
     kept_error: float | None
     stage_1_similarities: tuple[float, ...]
     similarities: tuple[float, ...]
+    judge_scores: tuple[float, ...]
+    embedding: tuple[float, ...]
     stage_1_lanes: int
     stage_2_lanes: int
+    glimpse_image: Picture | None
     stage_1_image: Picture | None
     image: Picture | None
     error_type: str | None
@@ -370,6 +430,41 @@ class Candidate:
             raise ValueError(f"seed is {self.seed}; it must fit into 64 bits with a sign")
         if self.status == "failed" and self.error_type is None:
             raise ValueError("a failed candidate has no error_type; say what ended it")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One row of a scores table: what a judge says of a picture that was drawn before.
+
+    Attributes:
+        request_id: The request.
+        candidate: The candidate.
+        stage: Of the picture that was scored, the candidate's last.
+        score: The judge's number.
+        concealment: As of a candidate.
+        near: As of a candidate.
+        far: As of a candidate.
+        far_shrunk: As of a candidate.
+        change_distance: As of a candidate.
+        split: As of a candidate.
+        source_distance: As of a candidate.
+        similarities: Row-major view x prompt matrix.
+        judge: Hub id or folder of the judge.
+    """
+
+    request_id: str
+    candidate: int
+    stage: int
+    score: float
+    concealment: float | None
+    near: float | None
+    far: float | None
+    far_shrunk: float | None
+    change_distance: float | None
+    split: float | None
+    source_distance: float | None
+    similarities: tuple[float, ...]
+    judge: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from manifests.kinds import KINDS
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 PICTURE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
@@ -47,10 +47,17 @@ MANIFEST = _schema(
         _field("mask", PICTURE, "Of an inpainting; white = repaint", nullable=True),
         _field("keep", pa.string(), "Of an inverse problem: the image's component"),
         _field("candidates", pa.int32(), "Candidates per round"),
-        _field("want", pa.int32(), "Accepted candidates to stop at; as many go on to stage II"),
+        _field("want", pa.int32(), "Accepted candidates to stop at"),
+        _field("finalists", pa.int32(), "Best of a round that go on to stage II", nullable=True),
         _field(
             "accept", pa.float64(), "Least final score of an accepted candidate", nullable=True
         ),
+        _field(
+            "accept_rank", pa.int32(), "Accepted are the request's best so many", nullable=True
+        ),
+        _field("prune_at", pa.float64(), "Share of stage I at which to prune", nullable=True),
+        _field("prune_keep", pa.float64(), "Share of a round that is not pruned", nullable=True),
+        _field("max_split", pa.float64(), "Veto above this lead of two halves", nullable=True),
         _field("max_candidates", pa.int32(), "Candidates of all rounds together"),
         _field("guidance_scale", pa.float64(), "In stage I; 1 means off"),
         _field("num_inference_steps", pa.int32(), "In stage I"),
@@ -84,21 +91,30 @@ PLAN = _schema(
 )
 
 _SCORES = [
-    _field("score", pa.float64(), "The judge's last number", nullable=True),
-    _field("stage_1_score", pa.float64(), "The judge's number after stage I", nullable=True),
+    _field("score", pa.float64(), "The first judge's last number", nullable=True),
+    _field("mean_rank", pa.float64(), "By all judges that select, 1 is best", nullable=True),
+    _field("held_out", pa.float64(), "The held-out judge's last number", nullable=True),
+    _field("glimpse_score", pa.float64(), "Its number half-way through stage I", nullable=True),
+    _field("stage_1_score", pa.float64(), "Its number after stage I", nullable=True),
     _field("alignment", pa.float64(), "Worst view's fit to its own prompt", nullable=True),
     _field("concealment", pa.float64(), "How well each view hides the others", nullable=True),
     _field("near", pa.float64(), "Hybrid: fit of the near reading", nullable=True),
-    _field("far", pa.float64(), "Hybrid: fit of the far reading", nullable=True),
+    _field("far", pa.float64(), "Hybrid: fit of the far reading, blurred", nullable=True),
+    _field("far_shrunk", pa.float64(), "Hybrid: likewise, shrunk instead", nullable=True),
+    _field("change_distance", pa.float64(), "Hybrid: blur at which it changes", nullable=True),
+    _field("split", pa.float64(), "Lead of two halves over the whole picture", nullable=True),
+    _field("source_distance", pa.float64(), "Edit: how far it went, 0 to 2", nullable=True),
     _field("seam", pa.float64(), "Inpainting: gradient at the border by beside", nullable=True),
     _field("kept_error", pa.float64(), "Distance from what is kept, 8-bit levels", nullable=True),
 ]
+
+_SCORE = {field.name: field for field in _SCORES}
 
 _IDENTITY = [
     _field("request_id", pa.string(), "The request"),
     _field("candidate", pa.int32(), "Number of the try, from 0"),
     _field("kind", pa.string(), "Of the request"),
-    _field("status", pa.string(), "accepted, rejected or failed; drawn in drafts"),
+    _field("status", pa.string(), "accepted, kept, rejected or failed; drawn in drafts"),
     _field("reason", pa.string(), "Why it stopped; empty if accepted"),
     _field("stage", pa.int8(), "The last stage that it has a picture of; 0 if none"),
     _field("seed", pa.int64(), "Of its noise"),
@@ -116,7 +132,10 @@ RESULTS = _schema(
         *_SCORES,
         _field("stage_1_similarities", pa.list_(pa.float64()), "View x prompt, after stage I"),
         _field("similarities", pa.list_(pa.float64()), "View x prompt, after the last stage"),
+        _field("judge_scores", pa.list_(pa.float64()), "Last numbers of all the run's judges"),
+        _field("embedding", pa.list_(pa.float32()), "The first judge's, of the last picture"),
         *_COST,
+        _field("glimpse_image", PICTURE, "What stage I expected half-way, PNG", nullable=True),
         _field("stage_1_image", PICTURE, "Stage I's picture, PNG", nullable=True),
         _field("image", PICTURE, "Stage II's picture, PNG", nullable=True),
         _field("error_type", pa.string(), "Class of the error that ended it", nullable=True),
@@ -141,6 +160,30 @@ INDEX = _schema(
     ],
 )
 
+SCORES = _schema(
+    "scores",
+    [
+        _field("request_id", pa.string(), "The request"),
+        _field("candidate", pa.int32(), "Number of the try, from 0"),
+        _field("stage", pa.int8(), "Of the picture that was scored"),
+        _field("score", pa.float64(), "This judge's number"),
+        *[
+            _SCORE[name]
+            for name in (
+                "concealment",
+                "near",
+                "far",
+                "far_shrunk",
+                "change_distance",
+                "split",
+                "source_distance",
+            )
+        ],
+        _field("similarities", pa.list_(pa.float64()), "View x prompt"),
+        _field("judge", pa.string(), "Hub id or folder of the judge"),
+    ],
+)
+
 UPSCALED = _schema(
     "upscaled",
     [
@@ -154,5 +197,17 @@ UPSCALED = _schema(
         _field("error_message", pa.string(), "Its message", nullable=True),
         _field("model", pa.string(), "The upscaler's name and revision"),
         _field("code_version", pa.string(), "Of fundiff"),
+    ],
+)
+
+PICKS = _schema(
+    "picks",
+    [
+        _field("request_id", pa.string(), "The request"),
+        _field("candidate", pa.int32(), "Number of the try, from 0"),
+        _field("rating", pa.int8(), "1 to 5", nullable=True),
+        _field("rejected", pa.bool_(), "Whether it was crossed out"),
+        _field("who", pa.string(), "User name of the one who said so"),
+        _field("at", pa.timestamp("us", tz="UTC"), "When"),
     ],
 )

@@ -70,12 +70,13 @@ def test_the_manifests_columns_are_documented_with_their_defaults():
 
 
 def test_the_columns_of_the_results_are_documented_as_the_schemas_describe_them():
-    """The three tables of docs/results.md."""
-    from manifests.schemas import INDEX, RESULTS, UPSCALED
+    """The tables of docs/results.md."""
+    from manifests.schemas import INDEX, PICKS, RESULTS, SCORES, UPSCALED
 
     page = (ROOT / "docs" / "results.md").read_text()
     sections = [re.findall(r"^\| `(\w+)` \| (.*) \|$", part, re.M) for part in page.split("\n## ")]
-    for found, schema in zip(sections[1:], (INDEX, RESULTS, UPSCALED), strict=True):
+    tables = (INDEX, RESULTS, UPSCALED, SCORES, PICKS)
+    for found, schema in zip(sections[1:], tables, strict=True):
         described = [(f.name, f.metadata[b"description"].decode()) for f in schema]
         assert found == described
 

@@ -1,6 +1,6 @@
 """The command `fundiff`: each command parses, calls one function and prints."""
 
-from jobs.cli import looking, running, tables
+from jobs.cli import exporting, ranking, running, showing, tables
 from jobs.cli.common import main
 
-__all__ = ["looking", "main", "running", "tables"]
+__all__ = ["exporting", "main", "ranking", "running", "showing", "tables"]

@@ -26,7 +26,8 @@ from jobs.cli.common import (
     say,
     watching,
 )
-from jobs.cli.looking import gallery, top
+from jobs.cli.ranking import top
+from jobs.cli.showing import gallery
 from jobs.orders import UPSCALER
 from manifests.kinds import KINDS
 from manifests.layout import RunFolder

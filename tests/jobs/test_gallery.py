@@ -19,7 +19,7 @@ from PIL import Image
 from fundiff import permutations
 from fundiff.denoise import PANELS
 from fundiff.view_names import SORTS, names
-from jobs.exporting import original_of, readings_of, write_gallery
+from jobs.cards import original_of, readings_of, write_gallery
 from jobs.gallery import Card, is_live, render, stills, words
 from jobs.worker import work
 from manifests.index import build_index
@@ -229,7 +229,7 @@ def test_a_readings_bytes_are_on_the_page_once():
 def test_torch_waits_for_a_view_that_needs_it():
     """A page of views that CSS can make is written without it."""
     code = (
-        "import sys, jobs.exporting as e, jobs.gallery as g\n"
+        "import sys, jobs.cards as e, jobs.gallery as g\n"
         "assert e.readings_of(['identity', 'flip+negate', 'low_pass:2'], b'') == {}\n"
         "g.render([], title='')\n"
         "print('torch' in sys.modules)"

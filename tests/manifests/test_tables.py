@@ -176,7 +176,7 @@ def test_a_file_that_is_no_manifest_is_refused_in_one_line(tmp_path):
         read_manifest(path)
     old = schemas.MANIFEST.with_metadata({b"fundiff_table": b"manifest", b"schema_version": b"0"})
     pq.write_table(schemas.MANIFEST.empty_table().cast(old), path)
-    with pytest.raises(ValueError, match="schema_version 0, this fundiff reads 2"):
+    with pytest.raises(ValueError, match="schema_version 0, this fundiff reads 3"):
         read_manifest(path)
 
 
@@ -193,7 +193,7 @@ def test_the_files_tell_hugging_face_datasets_which_columns_are_pictures():
 
     for schema, columns in (
         (schemas.MANIFEST, {"image", "mask"}),
-        (schemas.RESULTS, {"stage_1_image", "image"}),
+        (schemas.RESULTS, {"stage_1_image", "image", "glimpse_image"}),
     ):
         features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
         assert list(features) == schema.names
