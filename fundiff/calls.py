@@ -37,5 +37,18 @@ class UNetCall:
     noise_level: int | None = None
 
 
-Calls: TypeAlias = Generator[UNetCall, Sequence[Tensor], T]
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """The picture that an algorithm expects while it is still on its way; it is sent nothing.
+
+    Attributes:
+        picture: The x_0 that the last estimate assumes, (C, H, W).
+        step: Which estimate that was, counted from 0.
+    """
+
+    picture: Tensor
+    step: int
+
+
+Calls: TypeAlias = Generator[UNetCall | Glimpse, Sequence[Tensor], T]
 """An algorithm: yields UNet calls, is sent one output (2C, H, W) per lane, returns a T."""

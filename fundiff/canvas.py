@@ -42,6 +42,7 @@ class Canvas:
         low_res: The previous stage's picture, brought to this size and noised, (C, H, W), or None.
         noise_level: How much noise lies on `low_res`, 0 to 999, or None.
         sampler: Name of the steps, one of `fundiff.samplers.SAMPLERS`.
+        glimpses: Steps, counted from 0, after whose estimate the expected picture is shown.
     """
 
     shape: tuple[int, int, int]
@@ -51,6 +52,7 @@ class Canvas:
     low_res: Tensor | None = None
     noise_level: int | None = None
     sampler: str = "ddpm"
+    glimpses: frozenset[int] = frozenset()
 
     def model_input(self, x_t: Tensor) -> Tensor:
         """Return what the UNet sees of x_t: itself, in stage II stacked on the low-res picture."""

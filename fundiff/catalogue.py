@@ -52,7 +52,7 @@ class Cascade:
     Attributes:
         stage_1: Repository of the first UNet and of the text encoder.
         stage_2: Repository of the second UNet.
-        judge: Repository of the CLIP-like model that scores.
+        judge: Repository of the CLIP-like model that scores, unless others are named.
         revision: Git revision of the hub repositories of the two stages; None is the newest.
     """
 
@@ -71,35 +71,41 @@ class Cascade:
             (self.stage_1, "unet/config.json"),
             (self.stage_1, "text_encoder/config.json"),
             (self.stage_2, "unet/config.json"),
-            (self.judge, "config.json"),
         ):
-            folder = Path(model).expanduser()
-            if not folder.is_dir():
-                hub_id(model)
-            elif not (folder / file).is_file():
-                raise ModelError(f"model folder {folder} has no {file}; it needs the hub's layout")
+            check_folder(model, file)
 
 
-def cascade(
-    model: str, stage_2: str | None = None, judge: str | None = None, revision: str | None = None
-) -> Cascade:
+def check_folder(model: str, file: str) -> None:
+    """Refuse what is plainly no model: a folder without a file that it must have, or no hub id.
+
+    Raises:
+        ModelError: With what is missing.
+    """
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        hub_id(model)
+    elif not (folder / file).is_file():
+        raise ModelError(f"model folder {folder} has no {file}; it needs the hub's layout")
+
+
+def cascade(model: str, stage_2: str | None = None, revision: str | None = None) -> Cascade:
     """Return the cascade that a model's name stands for.
 
     Args:
         model: `mini`, a hub id, a folder with the layout of a hub repository, or a folder with
             such folders named stage-1, stage-2 and perhaps judge.
         stage_2: Overrides the second stage.
-        judge: Overrides the judge.
         revision: Git revision of hub repositories.
 
     Raises:
         ValueError: If no second stage is known for the model.
     """
+    judge = DEFAULT_JUDGE
     folder = MINI if model == "mini" else Path(model).expanduser()
     if model == "mini" or (folder / "stage-1").is_dir():
         model = str(folder / "stage-1")
         stage_2 = stage_2 or str(folder / "stage-2")
-        if judge is None and (model == str(MINI / "stage-1") or (folder / "judge").is_dir()):
+        if (folder / "judge").is_dir():
             judge = str(folder / "judge")
     stage_2 = stage_2 or STAGE_2.get(model)
     if stage_2 is None:
@@ -107,4 +113,4 @@ def cascade(
             f"no second stage is known for model {model!r}; name one with --stage-2, "
             f"or choose from mini, {', '.join(STAGE_2)}"
         )
-    return Cascade(model, stage_2, judge or DEFAULT_JUDGE, revision)
+    return Cascade(model, stage_2, judge, revision)

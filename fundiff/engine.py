@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from fundiff.calls import Calls, Lane, UNetCall
+from fundiff.calls import Calls, Glimpse, Lane, UNetCall
 
 K = TypeVar("K", bound=Hashable)
 
@@ -40,6 +40,23 @@ class Finished(Generic[K]):
     error: Exception | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Paused(Generic[K]):
+    """A candidate that waits to be resumed or dropped.
+
+    Attributes:
+        key: What it was added under.
+        picture: What it expects to become, (C, H, W).
+        step: The estimate that this follows from, counted from 0.
+        lanes: UNet lanes that it cost so far.
+    """
+
+    key: K
+    picture: Tensor
+    step: int
+    lanes: int
+
+
 @dataclass(slots=True)
 class _InFlight(Generic[K]):
     key: K
@@ -62,6 +79,8 @@ class Engine(Generic[K]):
         self._unet = unet
         self._backlog: deque[tuple[K, Calls[Tensor]]] = deque()
         self._queue: deque[tuple[_InFlight[K], int]] = deque()
+        self._waiting: dict[K, _InFlight[K]] = {}
+        self._paused: list[Paused[K]] = []
         self._ended: list[Finished[K]] = []
 
     def fill(self) -> bool:
@@ -72,12 +91,29 @@ class Engine(Generic[K]):
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to do and nothing to hand back."""
-        return not self._backlog and not self._queue and not self._ended
+        """Whether there is nothing to do and nothing to hand back; who waits does not count."""
+        return not (self._backlog or self._queue or self._ended or self._paused)
 
     def add(self, key: K, calls: Calls[Tensor]) -> None:
         """Take in a candidate: the algorithm that draws it, which starts when there is room."""
         self._backlog.append((key, calls))
+
+    def paused(self) -> list[Paused[K]]:
+        """Return who paused since this was last asked."""
+        paused, self._paused = self._paused, []
+        return paused
+
+    def waits(self, key: K) -> bool:
+        """Return whether a candidate waits to be resumed or dropped."""
+        return key in self._waiting
+
+    def resume(self, key: K) -> None:
+        """Let a candidate that waits go on from where it paused."""
+        self._advance(self._waiting.pop(key), [])
+
+    def drop(self, key: K) -> None:
+        """Let go of a candidate that waits."""
+        self._waiting.pop(key).calls.close()
 
     @torch.inference_mode()
     def step(self) -> list[Finished[K]]:
@@ -119,6 +155,11 @@ class Engine(Generic[K]):
         except Exception as error:  # a candidate's failure is a row, not the end of the shard
             self._ended.append(Finished(flight.key, None, flight.lanes, error))
         else:
+            if isinstance(call, Glimpse):
+                self._waiting[flight.key] = flight
+                paused = Paused(flight.key, call.picture, call.step, flight.lanes)
+                self._paused.append(paused)
+                return
             flight.call = call
             flight.outputs = [None] * len(call.lanes)
             flight.missing = len(call.lanes)

@@ -177,8 +177,12 @@ def fetch(
     return _download(hub_id(model), revision, patterns, ignored)
 
 
-def fetch_whole(model: str) -> Path:
+def fetch_whole(model: str, revision: str | None = None) -> Path:
     """Return a folder with a whole transformers model, downloaded unless it is a folder already.
+
+    Args:
+        model: Hub id or folder.
+        revision: Git revision on the hub; None is the newest.
 
     Raises:
         ModelError: With what to do, if the model is unknown, gated or out of reach.
@@ -186,7 +190,7 @@ def fetch_whole(model: str) -> Path:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
-    return _download(hub_id(model), None, ["*.json", "*.txt", "*.model", "*.safetensors"], [])
+    return _download(hub_id(model), revision, ["*.json", "*.txt", "*.model", "*.safetensors"], [])
 
 
 def _download(model: str, revision: str | None, patterns: list[str], unwanted: list[str]) -> Path:

@@ -1,12 +1,12 @@
 """The one reverse loop that every algorithm and both stages go through."""
 
-from itertools import pairwise
+from itertools import count, pairwise
 
 from torch import Tensor
 
-from fundiff.calls import Calls
+from fundiff.calls import Calls, Glimpse
 from fundiff.canvas import Canvas, Constraint, Estimator
-from fundiff.samplers import stepper
+from fundiff.samplers import pred_original_sample, stepper
 from fundiff.schedule import walk
 
 
@@ -36,6 +36,7 @@ def reverse(
     if constrain is not None:
         x_t = constrain(x_t, levels[path[0]])
 
+    steps = count()
     for here, there in pairwise(path):
         t, t_next = levels[here], levels[there]
         if there < here:  # a jump back to more noise, from where the steps begin anew
@@ -43,6 +44,9 @@ def reverse(
             step = stepper(canvas)
             continue
         combined = yield from estimate(x_t, here)
+        if (number := next(steps)) in canvas.glimpses:
+            x_0 = pred_original_sample(x_t, combined.noise_pred, t, canvas.schedule)
+            yield Glimpse(x_0 if constrain is None else constrain(x_0, -1), number)
         x_t = step(x_t, combined, t, t_next)
         if constrain is not None:
             x_t = constrain(x_t, t_next)

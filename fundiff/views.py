@@ -59,6 +59,14 @@ class View:
         """Whether the view only permutes or negates pixels and keeps all of the estimate."""
         return self.component is WHOLE
 
+    @property
+    def sigma(self) -> float:
+        """How far away it is read: of a Gaussian blur, in pixels of a 64-px picture; 0 is near."""
+        match self.reading.terms:
+            case (((("gaussian", sigma),), 1.0),):
+                return sigma
+        return 0.0
+
     def show(self, x: Tensor) -> Tensor:
         """Return what the model sees of a picture; the very same tensor if nothing changes."""
         return self.frame.show(x)

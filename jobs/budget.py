@@ -2,14 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import pairwise
 
 from fundiff import schedule
 from fundiff.budget import count_lanes
 from fundiff.view_names import view
-from jobs.best_of_n import best_of_n
+from jobs.best_of_n import GLIMPSE, Marks, Rules, best_of_n, rules_of
 from manifests.records import Request
 
 
@@ -37,13 +37,24 @@ def path_of(request: Request, stage: int) -> tuple[int, ...]:
     return schedule.walk(request.count_timesteps(stage), start_of(request, stage), *jumps)
 
 
+def glimpses_of(request: Request) -> frozenset[int]:
+    """Return the step of stage I, counted from 0, after whose estimate the worst are dropped."""
+    if request.prune_at is None:
+        return frozenset()
+    return frozenset([math.ceil(request.prune_at * steps_of(request, 1)) - 1])
+
+
 def lanes_of(request: Request, stage: int) -> int:
-    """Return the UNet lanes that a candidate of a request costs in a stage."""
+    """Return the UNet lanes that a candidate costs in a stage; `GLIMPSE` is until it is pruned."""
+    path = path_of(request, max(stage, 1))
+    if stage == GLIMPSE:
+        path = _until(path, *glimpses_of(request))
+    stage = max(stage, 1)
     return count_lanes(
         [view(name) for name in request.views],
         request.full_prompts,
         request.negative_prompt,
-        path_of(request, stage),
+        path,
         request.count_timesteps(stage),
         guidance_scale=guidance_scale(request, stage),
         guidance_start=request.guidance_start,
@@ -52,27 +63,30 @@ def lanes_of(request: Request, stage: int) -> int:
     )
 
 
+def _until(path: tuple[int, ...], step: int) -> tuple[int, ...]:
+    """Return a path up to the step of this number, counted from 0, jumps back aside."""
+    forward = [n for n, (here, there) in enumerate(pairwise(path)) if there > here]
+    return path[: forward[step] + 2]
+
+
 def steps_of(request: Request, stage: int) -> int:
     """Return the steps of a request's reverse process in a stage, those walked again included."""
     return sum(there > here for here, there in pairwise(path_of(request, stage)))
 
 
-def describe_budget(requests: Iterable[Request]) -> Iterator[str]:
-    """Yield what requests cost, in words: all of them, and each sort of jumps among them."""
+def describe_budget(requests: Iterable[Request], bars: Mapping[str, float]) -> Iterator[str]:
+    """Yield what requests cost, in words: all of them, and each sort of jumps among them.
+
+    Args:
+        requests: From the manifest.
+        bars: As in `rules_of`.
+    """
     first, most = Counter[int](), Counter[int]()
     jumps: dict[str, None] = {}
     for request in requests:
-        policy = (
-            request.candidates,
-            request.want,
-            request.accept,
-            request.max_candidates,
-            request.stages,
-        )
-        for stage in range(1, request.stages + 1):
-            lanes = lanes_of(request, stage)
-            first[stage] += lanes * _drawn(*policy, rounds=1)[stage]
-            most[stage] += lanes * _drawn(*policy, rounds=None)[stage]
+        rules = rules_of(request, bars)
+        first += _lanes(request, _drawn(rules, rounds=1))
+        most += _lanes(request, _drawn(rules, rounds=None))
         if request.jump_length:
             jumps[_describe_jumps(request)] = None
     yield f"UNet lanes of the first round: {_by_stage(first)}"
@@ -81,37 +95,41 @@ def describe_budget(requests: Iterable[Request]) -> Iterator[str]:
     yield from jumps
 
 
+def _lanes(request: Request, drawn: Counter[int]) -> Counter[int]:
+    """Return the lanes by stage of so many candidates brought through each."""
+    pruned = max(0, drawn[GLIMPSE] - drawn[1])
+    lanes = Counter({stage: drawn[stage] * lanes_of(request, stage) for stage in (1, 2)})
+    if pruned:
+        lanes[1] += pruned * lanes_of(request, GLIMPSE)
+    return lanes
+
+
 def _by_stage(lanes: Counter[int]) -> str:
     return ", ".join(f"stage {'I' * stage}: {lanes[stage]:,}" for stage in (1, 2))
 
 
 @lru_cache(maxsize=1024)
-def _drawn(
-    candidates: int,
-    want: int,
-    accept: float | None,
-    max_candidates: int,
-    stages: int,
-    *,
-    rounds: int | None,
-) -> Counter[int]:
+def _drawn(rules: Rules, *, rounds: int | None) -> Counter[int]:
     """Return how many candidates a policy brings through each stage if none is good enough.
 
-    The policy itself is asked. Stage I's scores are what they are, and those of the last stage are
-    below every bar; without a bar each picture is accepted.
+    The policy itself is asked. Its scores are below every bar; without a bar each picture is
+    accepted.
 
-    The arguments are those of `jobs.best_of_n.best_of_n`, and after how many rounds to stop.
+    Args:
+        rules: Of the policy.
+        rounds: After how many of them to stop, or None for all.
     """
-    policy = best_of_n(candidates, want, accept, max_candidates, stages)
+    policy = best_of_n(rules)
+    begins = 1 if rules.prune_keep is None else GLIMPSE
     drawn, done = Counter[int](), 0
     draw = next(policy)
     while True:
-        done += draw.stage == 1
+        done += draw.stage == begins
         if rounds is not None and done > rounds:
             return drawn
         drawn[draw.stage] += len(draw.candidates)
         try:
-            draw = policy.send(dict.fromkeys(draw.candidates, -math.inf))
+            draw = policy.send(dict.fromkeys(draw.candidates, Marks((-math.inf,))))
         except StopIteration:
             return drawn
 

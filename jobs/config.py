@@ -1,12 +1,12 @@
 """What a run was asked to do: run.json as a value."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
 
 from fundiff.catalogue import Cascade, cascade
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,9 @@ class RunConfig:
     Attributes:
         model: `mini`, a hub id or a folder: what `fundiff.catalogue.cascade` is asked for.
         stage_2: Hub id or folder of the second stage, if not the model's own.
-        judge: Hub id or folder of the CLIP-like model that scores, if not the model's own.
+        judges: Hub ids or folders of the CLIP-like models that select; none are the model's own.
+        held_out: Hub id or folder of a judge that only reports, or None.
+        bars: Kind -> least final score of requests that name no bar, from a calibration.
         revision: Git revision of the two stages on the hub, or None.
         seed: Of the run; a request's own seed goes before it.
         stage_1_lanes: Rows of stage I's batch. Another number gives other bits.
@@ -32,7 +34,9 @@ class RunConfig:
 
     model: str
     stage_2: str | None = None
-    judge: str | None = None
+    judges: tuple[str, ...] = ()
+    held_out: str | None = None
+    bars: dict[str, float] = field(default_factory=dict)
     manifest_sha256: str = ""
     revision: str | None = None
     seed: int = 0
@@ -48,11 +52,16 @@ class RunConfig:
     @property
     def cascade(self) -> Cascade:
         """Where the run's models come from."""
-        return cascade(self.model, self.stage_2, self.judge, self.revision)
+        return cascade(self.model, self.stage_2, self.revision)
+
+    @property
+    def selecting(self) -> tuple[str, ...]:
+        """The judges that select, the first of which is measured against a bar."""
+        return self.judges or (self.cascade.judge,)
 
     def to_json(self) -> dict[str, Any]:
         """Return what run.json holds."""
-        return asdict(self)
+        return asdict(self) | {"judges": list(self.judges)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "RunConfig":
@@ -66,7 +75,7 @@ class RunConfig:
                 f"run.json has schema_version {data.get('schema_version')}, this fundiff reads "
                 f"{SCHEMA_VERSION}; use the fundiff that made the run ({data.get('code_version')})"
             )
-        return cls(**data)
+        return cls(**data | {"judges": tuple(data["judges"])})
 
 
 def code_version() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fundiff.catalogue import Cascade, picture_size
+from fundiff.catalogue import Cascade, check_folder, picture_size
 from fundiff.view_names import view
 from jobs import steps
 from jobs.budget import describe_budget
@@ -42,7 +42,9 @@ class Launch:
         cluster: `slurm`, `local` or `inline`.
         model: `mini`, a hub id or a folder.
         stage_2: Hub id or folder of stage II, or None for the model's own.
-        judge: Hub id or folder of the judge, or None for the model's own.
+        judge: Hub ids or folders of the judges that select; none are the model's own.
+        held_out: Hub id or folder of a judge that only reports, or None.
+        calibration: File of `fundiff calibrate`, whose bars hold for requests without one.
         revision: Git revision on the hub, or None.
         seed: Of the run.
         profile: Name or path of the SLURM profile, or None for the cluster's default.
@@ -59,7 +61,9 @@ class Launch:
     cluster: str = "local"
     model: str = "mini"
     stage_2: str | None = None
-    judge: str | None = None
+    judge: tuple[str, ...] = ()
+    held_out: str | None = None
+    calibration: Path | None = None
     revision: str | None = None
     seed: int = 0
     profile: str | None = None
@@ -91,11 +95,11 @@ def launch(
     profile = asked.load_profile()
     limits = read_limits() if asked.cluster == "slurm" else None
     folder = RunFolder(asked.run)
-    requests = _plan(asked, profile, folder)
+    requests, config = _plan(asked, profile, folder)
     if not open_shards(folder):
         steps.index(str(folder.path))
         return [f"every shard of {asked.run} is done, there is nothing to draw"]
-    for line in describe_budget(requests):
+    for line in describe_budget(requests, config.bars):
         say(line)
     if asked.cluster == "inline":
         run_inline(folder, watch)
@@ -117,7 +121,7 @@ def describe(asked: Launch) -> list[str]:
     run = RunFolder(asked.run)
     with tempfile.TemporaryDirectory() as aside:
         planned = RunFolder(Path(aside) / "run")
-        requests = _plan(asked, profile, planned)
+        requests, config = _plan(asked, profile, planned)
         if run.run_json.is_file():
             require_same(run, RunConfig.from_json(read_json(planned.run_json)), planned.plan)
         shards = open_shards(run if run.plan.is_file() else planned)
@@ -125,14 +129,16 @@ def describe(asked: Launch) -> list[str]:
     lines = [
         f"{len(requests)} requests in {all_shards} shards, {len(shards)} of them to draw; "
         f"run folder {asked.run}",
-        *describe_budget(requests),
+        *describe_budget(requests, config.bars),
     ]
     if asked.cluster == "slurm" and shards:
         lines += describe_slurm(run, profile, read_limits(), len(shards))
     return lines
 
 
-def _plan(asked: Launch, profile: Profile, folder: RunFolder) -> Sequence[Request]:
+def _plan(
+    asked: Launch, profile: Profile, folder: RunFolder
+) -> tuple[Sequence[Request], RunConfig]:
     """Check manifest and models, and freeze the manifest into the run folder; return it."""
     requests, problems = read_requests_from(asked.manifest)
     if errors := [problem for problem in problems if problem.severity == "error"]:
@@ -140,11 +146,25 @@ def _plan(asked: Launch, profile: Profile, folder: RunFolder) -> Sequence[Reques
             f"{asked.manifest} has {len(errors)} errors ({errors[0].message} ...); "
             f"`fundiff manifest check {asked.manifest}` lists them"
         )
+    config = _config(asked, profile)
+    config.cascade.check_folders()
+    for judge in (*config.selecting, *filter(None, [config.held_out])):
+        check_folder(judge, "config.json")
+    if config.held_out in config.selecting:
+        raise ValueError(f"judge {config.held_out!r} selects, so it cannot be held out; drop one")
+    _require_sizes(requests, config.cascade)
+    plan_run(requests, folder, config, asked.requests_per_shard)
+    return requests, config
+
+
+def _config(asked: Launch, profile: Profile) -> RunConfig:
+    """Return the run's settings: what was asked for, else the profile's, else the default."""
     lanes, stage_2_lanes = GPU_LANES if profile.has_gpu else CPU_LANES
-    config = RunConfig(
+    return RunConfig(
         model=_absolute(asked.model),
         stage_2=asked.stage_2 and _absolute(asked.stage_2),
-        judge=asked.judge and _absolute(asked.judge),
+        judges=tuple(_absolute(judge) for judge in asked.judge),
+        held_out=asked.held_out and _absolute(asked.held_out),
         revision=asked.revision,
         seed=asked.seed,
         stage_1_lanes=asked.lanes or profile.lanes or lanes,
@@ -155,10 +175,6 @@ def _plan(asked: Launch, profile: Profile, folder: RunFolder) -> Sequence[Reques
         profile=profile.name,
         code_version=code_version(),
     )
-    config.cascade.check_folders()
-    _require_sizes(requests, config.cascade)
-    plan_run(requests, folder, config, asked.requests_per_shard)
-    return requests
 
 
 def _require_sizes(requests: Sequence[Request], models: Cascade) -> None:

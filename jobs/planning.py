@@ -15,7 +15,9 @@ from manifests.records import Request
 DECISIVE = (
     "model",
     "stage_2",
-    "judge",
+    "judges",
+    "held_out",
+    "bars",
     "revision",
     "seed",
     "stage_1_lanes",

@@ -40,8 +40,16 @@ class Studio:
         """Return the seed of a candidate."""
         return seed_of(request, candidate, self.run_seed)
 
-    def draw_stage_1(self, request: Request, candidate: int) -> Calls[Tensor]:
-        """Return the algorithm that draws a candidate's first picture."""
+    def draw_stage_1(
+        self, request: Request, candidate: int, glimpses: frozenset[int] = frozenset()
+    ) -> Calls[Tensor]:
+        """Return the algorithm that draws a candidate's first picture.
+
+        Args:
+            request: What to draw.
+            candidate: Its number.
+            glimpses: Steps, counted from 0, after which it shows what it expects.
+        """
         stage = self.stages[1]
         canvas = Canvas(
             (3, stage.size, stage.size),
@@ -49,6 +57,7 @@ class Studio:
             stage.schedule,
             Noise(self.seed(request, candidate), 1, stage.device),
             sampler=request.sampler,
+            glimpses=glimpses,
         )
         return cascade.draw(self._recipe(request, 1), canvas)
 

@@ -16,20 +16,30 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fundiff.engine import Engine, Finished
-from fundiff.judges import Judge, load_judge
+from fundiff.calls import Calls
+from fundiff.engine import Engine, Finished, Paused
 from fundiff.models import choose_device, choose_dtype, load_stage, quiet
 from fundiff.pictures import to_image
-from jobs.best_of_n import Draw, Policy, Verdict, best_of_n
+from jobs.best_of_n import (
+    GLIMPSE,
+    Draw,
+    Marks,
+    Policy,
+    Verdict,
+    best_of_n,
+    mean_ranks,
+    rules_of,
+)
+from jobs.budget import glimpses_of
 from jobs.config import RunConfig, code_version
 from jobs.embeddings import load_embeddings
-from jobs.judging import Judgement, judge_pictures
+from jobs.jury import Jury, Opinion, load_jury
 from jobs.recipes import Studio, open_picture, store_picture
 from manifests.files import read_json, sha256_file
 from manifests.layout import RunFolder
 from manifests.manifest import read_requests
 from manifests.plan import read_plan
-from manifests.records import Candidate, Request
+from manifests.records import Candidate, Picture, Request
 from manifests.results import (
     Marker,
     PartFile,
@@ -47,10 +57,10 @@ Key = tuple[str, int]
 
 @dataclass(slots=True)
 class Try:
-    """What is known of one candidate so far, by stage, 1 or 2."""
+    """What is known of one candidate so far, by stage: 1, 2, or `GLIMPSE`."""
 
     pictures: dict[int, Image.Image] = field(default_factory=dict)
-    judgements: dict[int, Judgement] = field(default_factory=dict)
+    opinions: dict[int, Opinion] = field(default_factory=dict)
     lanes: dict[int, int] = field(default_factory=dict)
     error: Exception | None = None
     saved: bool = False
@@ -62,7 +72,6 @@ class OpenRequest:
 
     request: Request
     policy: Policy
-    text_embeds: Tensor
     draw: Draw
     tries: dict[int, Try]
     missing: set[int] = field(default_factory=set)
@@ -92,8 +101,8 @@ def work(run: str, shard: int, stopping: Callable[[], bool] = lambda: False) -> 
     requests = read_requests(folder.manifest, planned.start, planned.stop)
 
     studio = open_studio(folder, config, requests)
-    judge = load_judge(config.cascade.judge, studio.stages[1].device)
-    return ShardRun(folder, shard, config, studio, judge).run(requests, stopping)
+    jury = load_jury(config, studio.stages[1].device)
+    return ShardRun(folder, shard, config, studio, jury).run(requests, stopping)
 
 
 def open_studio(folder: RunFolder, config: RunConfig, requests: Sequence[Request]) -> Studio:
@@ -120,13 +129,13 @@ class ShardRun:
     """One attempt at a shard."""
 
     def __init__(
-        self, folder: RunFolder, shard: int, config: RunConfig, studio: Studio, judge: Judge
+        self, folder: RunFolder, shard: int, config: RunConfig, studio: Studio, jury: Jury
     ) -> None:
         self._folder = folder
         self._shard = shard
         self._config = config
         self._studio = studio
-        self._judge = judge
+        self._jury = jury
         self._attempt = uuid.uuid4().hex[:12]
         self._engines: dict[int, Engine[Key]] = {
             1: Engine(studio.stages[1], config.stage_1_lanes),
@@ -156,6 +165,8 @@ class ShardRun:
                 continue
             for ended in engine.step():
                 self._take(1 if engine is self._engines[1] else 2, ended)
+            for paused in engine.paused():
+                self._glimpse(paused)
             if time.monotonic() - self._written_at > self._config.flush_s:
                 self._write()
         self._write()
@@ -169,36 +180,50 @@ class ShardRun:
         return first
 
     def _begin(self, request: Request, drawn: dict[int, Try]) -> None:
-        policy = best_of_n(
-            request.candidates,
-            request.want,
-            request.accept,
-            request.max_candidates,
-            request.stages,
-        )
-        text_embeds = self._judge.text_embeds(request.full_prompts)
-        opened = OpenRequest(request, policy, text_embeds, next(policy), drawn)
+        policy = best_of_n(rules_of(request, self._config.bars))
+        opened = OpenRequest(request, policy, next(policy), drawn)
         self._open[request.request_id] = opened
         self._ask(opened)
         self._decide(opened)
 
     def _ask(self, opened: OpenRequest) -> None:
         """Put what the policy wants drawn into the engine, but what a draft has."""
-        request, draw = opened.request, opened.draw
-        for candidate in draw.candidates:
-            known = opened.tries.setdefault(candidate, Try())
-            if draw.stage in known.pictures:
+        request, stage = opened.request, opened.draw.stage
+        engine = self._engines[max(stage, 1)]
+        for candidate in opened.draw.candidates:
+            key, known = (request.request_id, candidate), opened.tries.setdefault(candidate, Try())
+            if stage in known.pictures:
                 continue
-            try:
-                if draw.stage == 1:
-                    calls = self._studio.draw_stage_1(request, candidate)
-                else:
-                    calls = self._studio.draw_stage_2(request, candidate, known.pictures[1])
-            except Exception as error:  # a request that cannot be drawn is a row, not the end
-                known.error = error
-                continue
+            if engine.waits(key):
+                engine.resume(key)
+            else:
+                try:
+                    engine.add(key, self._draw(request, candidate, stage, known))
+                except Exception as error:  # a request that cannot be drawn is a row, not the end
+                    known.error = error
+                    continue
             opened.missing.add(candidate)
-            self._engines[draw.stage].add((request.request_id, candidate), calls)
+
+    def _draw(self, request: Request, candidate: int, stage: int, known: Try) -> Calls[Tensor]:
+        match stage:
+            case 2:
+                return self._studio.draw_stage_2(request, candidate, known.pictures[1])
+            case 1:
+                return self._studio.draw_stage_1(request, candidate)
+        return self._studio.draw_stage_1(request, candidate, glimpses_of(request))
+
+    def _glimpse(self, paused: Paused[Key]) -> None:
+        """Note what a candidate expects; decide when the round is complete."""
+        request_id, candidate = paused.key
+        opened = self._open[request_id]
+        known = opened.tries[candidate]
+        known.lanes[1], known.saved = paused.lanes, False
+        try:
+            known.pictures[GLIMPSE] = to_image(paused.picture)
+        except ValueError as error:
+            known.error = error
+        opened.missing.discard(candidate)
+        self._decide(opened)
 
     def _take(self, stage: int, ended: Finished[Key]) -> None:
         """Note a picture that came out of an engine; decide when the round is complete."""
@@ -218,35 +243,61 @@ class ShardRun:
     def _decide(self, opened: OpenRequest) -> None:
         """While a round is complete, judge it, tell the policy, and do what that says next."""
         while not opened.missing:
+            before = opened.draw
             try:
-                opened.draw = opened.policy.send(self._scores(opened))
+                opened.draw = opened.policy.send(self._judged(opened))
             except StopIteration as end:
-                self._rows += [self._row(opened, verdict) for verdict in end.value]
-                del self._open[opened.request.request_id]
+                self._drop_waiting(opened, before)
+                self._end(opened, end.value)
                 return
             self._ask(opened)
+            self._drop_waiting(opened, before)
 
-    def _scores(self, opened: OpenRequest) -> dict[int, float | None]:
-        """Judge the round just drawn; return each candidate's score, None where it failed."""
-        stage = opened.draw.stage
+    def _drop_waiting(self, opened: OpenRequest, before: Draw) -> None:
+        """Let go of the candidates that paused and are not to go on."""
+        for candidate in before.candidates:
+            key = (opened.request.request_id, candidate)
+            if self._engines[1].waits(key):
+                self._engines[1].drop(key)
+
+    def _judged(self, opened: OpenRequest) -> dict[int, Marks | None]:
+        """Hear the judges on the round just drawn; None where a candidate failed."""
+        request, stage = opened.request, opened.draw.stage
         drawn = [c for c in opened.draw.candidates if opened.tries[c].error is None]
         images = [opened.tries[c].pictures[stage] for c in drawn]
+        marks: dict[int, Marks | None] = dict.fromkeys(opened.draw.candidates)
         try:
-            judged = judge_pictures(self._judge, opened.text_embeds, opened.request, images)
+            opinions = self._jury.hear(request, images, thorough=stage == request.stages)
         except Exception as error:  # a request that cannot be judged is rows, not the end
             for candidate in drawn:
                 opened.tries[candidate].error = error
-            return dict.fromkeys(opened.draw.candidates, None)
-        for candidate, judgement in zip(drawn, judged, strict=True):
-            opened.tries[candidate].judgements[stage] = judgement
-        return dict.fromkeys(opened.draw.candidates, None) | {
-            c: opened.tries[c].judgements[stage].alignment for c in drawn
-        }
+            return marks
+        for candidate, opinion in zip(drawn, opinions, strict=True):
+            opened.tries[candidate].opinions[stage] = opinion
+            marks[candidate] = self._jury.marks(request, opinion)
+        return marks
 
-    def _row(self, opened: OpenRequest, verdict: Verdict) -> Candidate:
+    def _end(self, opened: OpenRequest, verdicts: Sequence[Verdict]) -> None:
+        """Make the rows of a request that is decided on."""
+        ranks: dict[int, dict[int, float]] = {}
+        for stage in (1, 2):
+            heard = {c: t.opinions[stage] for c, t in opened.tries.items() if stage in t.opinions}
+            ranks[stage] = mean_ranks(
+                {c: self._jury.marks(opened.request, each).scores for c, each in heard.items()}
+            )
+        for verdict in verdicts:
+            last = max(opened.tries[verdict.candidate].opinions, default=GLIMPSE)
+            rank = ranks[last][verdict.candidate] if last else None
+            self._rows.append(self._row(opened, verdict, rank))
+        del self._open[opened.request.request_id]
+
+    def _row(
+        self, opened: OpenRequest, verdict: Verdict, mean_rank: float | None = None
+    ) -> Candidate:
         request, known = opened.request, opened.tries[verdict.candidate]
-        first, second = known.judgements.get(1), known.judgements.get(2)
-        last = second or first
+        glimpse, first, second = (known.opinions.get(stage) for stage in (GLIMPSE, 1, 2))
+        opinion = second or first or ()
+        last = opinion[0] if opinion else None
         return Candidate(
             request_id=request.request_id,
             candidate=verdict.candidate,
@@ -256,29 +307,29 @@ class ShardRun:
             stage=max(known.pictures, default=0),
             seed=self._studio.seed(request, verdict.candidate),
             score=last.alignment if last else None,
-            mean_rank=None,
-            held_out=None,
-            glimpse_score=None,
-            stage_1_score=first.alignment if first else None,
+            mean_rank=mean_rank,
+            held_out=opinion[-1].alignment if opinion and self._jury.held_out else None,
+            glimpse_score=glimpse[0].alignment if glimpse else None,
+            stage_1_score=first[0].alignment if first else None,
             alignment=last.alignment if last else None,
             concealment=last.concealment if last else None,
             near=last.near if last else None,
             far=last.far if last else None,
-            far_shrunk=None,
-            change_distance=None,
-            split=None,
-            source_distance=None,
+            far_shrunk=last.far_shrunk if last else None,
+            change_distance=last.change_distance if last else None,
+            split=last.split if last else None,
+            source_distance=last.source_distance if last else None,
             seam=last.seam if last else None,
             kept_error=last.kept_error if last else None,
-            stage_1_similarities=first.similarities if first else (),
+            stage_1_similarities=first[0].similarities if first else (),
             similarities=last.similarities if last else (),
-            judge_scores=(),
-            embedding=(),
+            judge_scores=tuple(said.alignment for said in opinion),
+            embedding=last.embedding if last else (),
             stage_1_lanes=known.lanes.get(1, 0),
             stage_2_lanes=known.lanes.get(2, 0),
-            glimpse_image=None,
-            stage_1_image=store_picture(known.pictures[1]) if 1 in known.pictures else None,
-            image=store_picture(known.pictures[2]) if 2 in known.pictures else None,
+            glimpse_image=_stored(known, GLIMPSE),
+            stage_1_image=_stored(known, 1),
+            image=_stored(known, 2),
             error_type=type(known.error).__name__ if known.error else None,
             error_message=str(known.error) if known.error else None,
             shard=self._shard,
@@ -312,6 +363,9 @@ class ShardRun:
         tries: dict[str, dict[int, Try]] = {}
         for row in self._draft_rows():
             known = tries.setdefault(row.request_id, {}).setdefault(row.candidate, Try(saved=True))
+            if row.glimpse_image:
+                known.pictures[GLIMPSE] = open_picture(row.glimpse_image)
+                known.lanes[1] = row.stage_1_lanes
             if row.stage_1_image:
                 known.pictures[1] = open_picture(row.stage_1_image)
                 known.lanes[1] = row.stage_1_lanes
@@ -330,6 +384,10 @@ class ShardRun:
         """Publish the marker, unless another attempt was first, and clean up."""
         publish_marker(self._folder, Marker(self._shard, self._attempt, files, candidates))
         drop_drafts(self._folder, self._shard)
+
+
+def _stored(known: Try, stage: int) -> Picture | None:
+    return store_picture(known.pictures[stage]) if stage in known.pictures else None
 
 
 def _unfinished(requests: Sequence[Request], finished: set[Key]) -> list[Request]:

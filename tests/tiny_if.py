@@ -168,9 +168,9 @@ def _write_index(folder: Path, stage: str) -> None:
     (folder / "model_index.json").write_text(json.dumps(index, indent=2))
 
 
-def write_tiny_judge(folder: Path) -> Path:
+def write_tiny_judge(folder: Path, seed: int = 1) -> Path:
     """Write a random, tiny CLIPModel with tokenizer and image processor, and return its folder."""
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     letters = [chr(c) for c in range(33, 127)]
     pieces = [
         *letters,

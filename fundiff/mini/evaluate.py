@@ -115,10 +115,10 @@ def read_as(reader: Any, processor: Any, images: Sequence[Image.Image]) -> list[
 
 def measure(pair: Pair, pictures: Sequence[Tensor], judge: Judge, read: Any) -> Row:
     """Return the row of one pair from all of its candidates."""
-    seen = [[to_image(view(name).read(x)) for name in pair.views] for x in pictures]
+    seen = [[view(name).read(x) for name in pair.views] for x in pictures]
     texts = judge.text_embeds(pair.prompts)
-    alignments = [alignment(judge.image_embeds(images) @ texts.T) for images in seen]
-    flat = read([image for images in seen for image in images])
+    alignments = [alignment(judge.image_embeds(shown) @ texts.T) for shown in seen]
+    flat = read([to_image(reading) for shown in seen for reading in shown])
     readings = list(zip(flat[::2], flat[1::2], strict=True))
     solved = [reading == pair.prompts for reading in readings]
     best = max(range(len(alignments)), key=alignments.__getitem__)

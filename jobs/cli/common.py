@@ -44,12 +44,19 @@ best_option = click.option(
 
 
 def filter_options(function: F) -> F:
-    """Add the options that choose among requests."""
-    for option in (
+    """Add the options that choose among requests and candidates: `manifests.filters.Filters`."""
+    for option in reversed((
         click.option("--kind", type=click.Choice(list(KINDS)), help="Only this kind of request."),
         click.option("--tag", help="Only requests with this tag."),
+        click.option("--text", help="Only requests with these words in style, prompts or tags."),
         click.option("--status", type=click.Choice(STATUSES), help="Only such candidates."),
-    ):
+        click.option("--min-score", type=float, help="Only candidates with this score or more."),
+        click.option("--picked", is_flag=True, help="Only candidates that somebody picked."),
+        click.option("--distinct", type=click.FloatRange(0, 1), metavar="COSINE",
+                     help="Pass over pictures that are more like a better one than this."),
+        click.option("--by", multiple=True, metavar="JUDGE",
+                     help="Rank by this judge of `fundiff score`; by several together."),
+    )):  # fmt: skip
         function = option(function)
     return function
 
@@ -60,7 +67,10 @@ def model_options(function: F) -> F:
         click.option("--model", default="DeepFloyd/IF-I-M-v1.0", show_default=True,
                      help="mini, a hub id, or a folder."),
         click.option("--stage-2", help="Hub id or folder of stage II, if not the usual partner."),
-        click.option("--judge", help="Hub id or folder of the CLIP-like model that scores."),
+        click.option("--judge", multiple=True,
+                     help="Hub id or folder of a CLIP-like model that scores; several rank "
+                          "together."),
+        click.option("--held-out", help="Another one, that only reports."),
         click.option("--revision", help="Git revision of the model on the hub."),
         click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), default=0,
                      show_default=True),

@@ -8,6 +8,7 @@ from jobs.planning import plan_run
 from manifests.layout import RunFolder
 from manifests.records import Request
 from tests.manifests.rows import inpainting, png, request
+from tests.tiny_if import write_tiny_judge
 
 SHORT = {"num_inference_steps": 4, "stage_2_num_inference_steps": 3}
 
@@ -15,6 +16,7 @@ SHORT = {"num_inference_steps": 4, "stage_2_num_inference_steps": 3}
 def every_kind(**fields) -> list[Request]:
     """One request of every kind, small."""
     image = png(90, side=16)
+    panels = {name: value for name, value in fields.items() if not name.startswith("prune_")}
     return [
         request(**fields),
         request(**fields, kind="generate", prompts=("a skull",), views=("identity",)),
@@ -30,7 +32,7 @@ def every_kind(**fields) -> list[Request]:
             keep="grayscale",
         ),
         request(
-            **(fields | {"stages": 1}),
+            **(panels | {"stages": 1}),
             kind="denoise",
             image=image,
             prompts=("a skull",),
@@ -65,3 +67,9 @@ def plan(tiny_if, tmp_path):
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def other_judge(tmp_path_factory) -> str:
+    """Another judge of the tiny cascade's sort, with other weights."""
+    return str(write_tiny_judge(tmp_path_factory.mktemp("other") / "judge", seed=9))

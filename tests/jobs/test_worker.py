@@ -6,15 +6,21 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
+from fundiff.engine import Engine
 from fundiff.pictures import keep_mask, square
+from jobs.budget import glimpses_of
+from jobs.config import RunConfig
 from jobs.recipes import open_picture
-from jobs.worker import work
+from jobs.worker import open_studio, work
+from manifests.files import read_json
 from manifests.index import build_index, same_rows
 from manifests.layout import RunFolder
 from manifests.results import drafts, markers, parts, read_rows
@@ -61,9 +67,10 @@ def test_every_kind_ends_as_rows_with_what_is_its_own(plan):
             assert 0 < best.kept_error < 6
 
 
-def test_kinds_are_stopped_anywhere_and_go_on_to_the_same_bits(plan):
-    """Whatever an algorithm was in the middle of."""
-    asked = every_kind(**SHORT, candidates=2, want=1, max_candidates=2)
+@pytest.mark.parametrize("pruning", [{}, {"prune_at": 0.5, "prune_keep": 0.5}])
+def test_kinds_are_stopped_anywhere_and_go_on_to_the_same_bits(plan, pruning):
+    """Whatever an algorithm was in the middle of, or waiting for."""
+    asked = every_kind(**SHORT, candidates=2, want=1, max_candidates=2, **pruning)
     whole, stopped = plan("whole", asked, 100), plan("stopped-kinds", asked, 100)
     assert work(str(whole.path), 0)
     for _ in range(100):
@@ -71,6 +78,89 @@ def test_kinds_are_stopped_anywhere_and_go_on_to_the_same_bits(plan):
         if work(str(stopped.path), 0, lambda calls=calls: next(calls, None) is None):
             break
     assert same_pictures(rows(stopped), rows(whole))
+
+
+def test_pruned_candidates_end_with_what_was_expected_of_them(plan):
+    """Half-way: a picture and a score, no more; the others are drawn as if nobody had looked."""
+    few = {**SHORT, "candidates": 4, "want": 1, "max_candidates": 4, "finalists": 2, "seed": 3}
+    plain, pruned = request(**few), request(**few, prune_at=0.5, prune_keep=0.5)
+    folder = plan("pruned", [plain, pruned], 2)
+    assert work(str(folder.path), 0)
+    keyed = rows(folder)
+    own = [keyed[pruned.request_id, n] for n in range(4)]
+    dropped = [row for row in own if row.stage == 0]
+    assert len(dropped) == 2
+    worst = min(row.glimpse_score for row in own if row.stage)
+    for row in dropped:
+        assert row.status == "rejected"
+        assert row.reason.startswith("pruned within stage 1: rank")
+        assert row.glimpse_score <= worst
+        assert open_picture(row.glimpse_image).size == (8, 8)
+        assert (row.stage_1_image, row.score, row.stage_2_lanes) == (None, None, 0)
+    for row in own:
+        assert row.glimpse_image is not None
+        if row.stage:
+            assert row.stage_1_image is not None
+            assert row.stage_1_lanes == keyed[plain.request_id, row.candidate].stage_1_lanes
+    assert all(keyed[plain.request_id, n].glimpse_image is None for n in range(4))
+
+
+def test_a_glimpse_changes_no_bit_of_what_is_drawn(plan):
+    """All go on, so every picture is that of the request without pruning and the same seed."""
+    few = {**SHORT, "candidates": 2, "want": 2, "max_candidates": 2}
+    drawn = {}
+    for name, pruning in (("plain", {}), ("seen", {"prune_at": 0.5, "prune_keep": 1.0})):
+        asked = every_kind(**few, **pruning)
+        folder = plan(name, asked, 100)
+        # The id decides the seed, so both runs must draw under the ids of the first.
+        studio = open_studio(folder, RunConfig.from_json(read_json(folder.run_json)), asked)
+        plain = every_kind(**few)
+        engine = Engine(studio.stages[1], 6)
+        for one, original in zip(asked, plain, strict=True):
+            same = replace(one, request_id=original.request_id)
+            engine.add(original.request_id, studio.draw_stage_1(same, 0, glimpses_of(one)))
+        pictures, seen = {}, 0
+        while not engine.idle:
+            pictures |= {done.key: done.picture for done in engine.step()}
+            for paused in engine.paused():
+                seen += 1
+                engine.resume(paused.key)
+        drawn[name] = pictures
+        assert seen == (0 if name == "plain" else len(asked) - 1)  # all but the panels
+    assert drawn["plain"].keys() == drawn["seen"].keys()
+    for key, picture in drawn["plain"].items():
+        assert torch.equal(picture, drawn["seen"][key])
+
+
+def test_a_held_out_judge_reports_and_decides_nothing(plan, tiny_if, other_judge):
+    """The same verdicts with and without it; two that select decide by mean rank."""
+    few = {**SHORT, "candidates": 5, "want": 2, "max_candidates": 5}
+    asked, own = request(**few), str(tiny_if / "judge")
+    runs = {
+        "alone": {"judges": (own,)},
+        "watched": {"judges": (own,), "held_out": other_judge},
+        "together": {"judges": (own, other_judge)},
+    }
+    found = {}
+    for name, settings in runs.items():
+        folder = plan(name, [asked], **settings)
+        assert work(str(folder.path), 0)
+        found[name] = [rows(folder)[asked.request_id, n] for n in range(5)]
+    alone, watched, together = found.values()
+    assert [row.status for row in alone] == [row.status for row in watched]
+    assert all(row.held_out is None for row in (*alone, *together))
+    for row, other in zip(watched, together, strict=True):
+        assert row.judge_scores == (row.score, row.held_out)
+        if row.stage == other.stage:
+            assert other.judge_scores == row.judge_scores
+    for group in (alone, watched, together):
+        first = [row.stage_1_score for row in group]
+        if group is not together:
+            assert {row.candidate for row in group if row.stage == 2} == set(
+                sorted(range(5), key=lambda n: -first[n])[:2]
+            )
+        final = [row for row in group if row.stage == 2]
+        assert sorted(row.mean_rank for row in final) in ([1.0, 2.0], [1.5, 1.5])
 
 
 @pytest.fixture
@@ -106,7 +196,7 @@ def test_hybrids_have_a_near_and_a_far_score_and_others_have_none(undisturbed):
     """The alignment of a hybrid is the worse of the two."""
     for row in rows(undisturbed).values():
         if row.kind == "hybrid":
-            assert row.alignment == min(row.near, row.far)
+            assert row.alignment == min(row.near, row.far, row.far_shrunk)
         else:
             assert row.near is None
             assert row.far is None
