@@ -1,14 +1,15 @@
 """From a manifest and options to a run that is under way."""
 
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fundiff.catalogue import Cascade, check_folder, picture_size
 from fundiff.view_names import view
 from jobs import steps
 from jobs.budget import describe_budget
+from jobs.calibration.calibration import read_calibration
 from jobs.config import RunConfig, code_version
 from jobs.planning import plan_run, require_same
 from jobs.reading import SourceError, read_requests_from
@@ -101,6 +102,8 @@ def launch(
         return [f"every shard of {asked.run} is done, there is nothing to draw"]
     for line in describe_budget(requests, config.bars):
         say(line)
+    for line in describe_doubts(asked, config, requests):
+        say(line)
     if asked.cluster == "inline":
         run_inline(folder, watch)
         return []
@@ -130,6 +133,7 @@ def describe(asked: Launch) -> list[str]:
         f"{len(requests)} requests in {all_shards} shards, {len(shards)} of them to draw; "
         f"run folder {asked.run}",
         *describe_budget(requests, config.bars),
+        *describe_doubts(asked, config, requests),
     ]
     if asked.cluster == "slurm" and shards:
         lines += describe_slurm(run, profile, read_limits(), len(shards))
@@ -147,6 +151,7 @@ def _plan(
             f"`fundiff manifest check {asked.manifest}` lists them"
         )
     config = _config(asked, profile)
+    config = replace(config, bars=_bars(asked, config))
     config.cascade.check_folders()
     for judge in (*config.selecting, *filter(None, [config.held_out])):
         check_folder(judge, "config.json")
@@ -155,6 +160,29 @@ def _plan(
     _require_sizes(requests, config.cascade)
     plan_run(requests, folder, config, asked.requests_per_shard)
     return requests, config
+
+
+def _bars(asked: Launch, config: RunConfig) -> dict[str, float]:
+    """Return the bars of the first judge's calibration, by kind of request.
+
+    Raises:
+        ValueError: If the file is no calibration, or knows another judge.
+    """
+    if asked.calibration is None:
+        return {}
+    return read_calibration(asked.calibration).bars(config.selecting[0])
+
+
+def describe_doubts(
+    asked: Launch, config: RunConfig, requests: Iterable[Request]
+) -> Iterator[str]:
+    """Yield what a calibration says against a judge that is to select on its own."""
+    if asked.calibration is None or len(config.selecting) > 1:
+        return
+    verdicts = read_calibration(asked.calibration).judges[config.selecting[0]]
+    for kind in sorted({request.kind for request in requests} & verdicts.keys()):
+        if not verdicts[kind].may_select:
+            yield f"{kind}: the judge should not select on its own: {verdicts[kind].why}"
 
 
 def _config(asked: Launch, profile: Profile) -> RunConfig:

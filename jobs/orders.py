@@ -1,10 +1,8 @@
 """Orders for stage III: which candidates were picked, and how they are to be enlarged."""
 
-import json
 from dataclasses import asdict, dataclass, replace
-from itertools import count
 
-from manifests.files import publish, read_json
+from manifests.files import publish_numbered, read_json
 from manifests.index import rows_of
 from manifests.layout import RunFolder
 from manifests.upscaled import Key
@@ -64,12 +62,7 @@ def place_order(folder: RunFolder, order: Order) -> int:
             )
     folder.upscaled.mkdir(exist_ok=True)
     order = replace(order, picks=tuple(sorted(set(order.picks))))
-    content = json.loads(json.dumps(asdict(order)))
-    for number in count():
-        path = folder.order(number)
-        if publish(path, content) or read_json(path) == content:
-            return number
-    raise AssertionError("count() has no end")
+    return publish_numbered(folder.order, asdict(order))
 
 
 def read_order(folder: RunFolder, number: int) -> Order:

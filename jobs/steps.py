@@ -26,6 +26,13 @@ def index(run: str) -> int:
     return build_index(RunFolder(Path(run)))
 
 
+def score(run: str, number: int, stopping: Callable[[], bool] = lambda: False) -> bool:
+    """Score what is drawn with another judge; return whether it is done."""
+    from jobs.scoring import work_scoring
+
+    return work_scoring(run, number, stopping)
+
+
 def upscale(run: str, order: int, stopping: Callable[[], bool] = lambda: False) -> bool:
     """Work one order for stage III; return whether it is done."""
     from jobs.upscaling import work_order

@@ -20,9 +20,11 @@ from slurm.states import query
 from slurm.tasks import Task
 
 ENCODE, WORK, INDEX = "jobs.steps:encode", "jobs.steps:work_shard", "jobs.steps:index"
-UPSCALE = "jobs.steps:upscale"
 
 Watch = Callable[[Progress], None]
+
+Step = Callable[[str, int], bool]
+"""A step that works an order by its number."""
 
 
 def open_shards(folder: RunFolder) -> list[int]:
@@ -117,8 +119,17 @@ def describe_slurm(
     return lines
 
 
-def run_order(folder: RunFolder, order: int, cluster: str, profile: Profile) -> list[str]:
-    """Work an order for stage III in this process, in another one, or as a SLURM job.
+def run_order(
+    folder: RunFolder, step: Step, number: int, cluster: str, profile: Profile
+) -> list[str]:
+    """Work an order for a step in this process, in another one, or as a SLURM job.
+
+    Args:
+        folder: Of the run.
+        step: `steps.upscale` or `steps.score`.
+        number: Of the order.
+        cluster: `slurm`, `local` or `inline`.
+        profile: SLURM resources.
 
     Returns:
         What there is to say: errors, or the id of the job.
@@ -127,18 +138,18 @@ def run_order(folder: RunFolder, order: int, cluster: str, profile: Profile) -> 
         SlurmError: If sbatch refuses.
         ValueError: If a job of this order may still be under way.
     """
-    run = str(folder.path.resolve())
+    run, name = str(folder.path.resolve()), step.__name__
     if cluster == "inline":
-        steps.upscale(run, order)
+        step(run, number)
         return []
-    task = Task(UPSCALE, run, order)
+    task = Task(f"{step.__module__}:{name}", run, number)
     if cluster == "local":
         return run_local([task], folder.slurm, 1)
-    journal = folder.journal / f"upscale-{order:05d}.json"
+    journal = folder.journal / f"{name}-{number:05d}.json"
     before = read_json(journal)["jobs"] if journal.is_file() else []
     if waiting := [job.task_id for job in query(before) if job.open]:
         raise ValueError(f"this order is still in SLURM as job {waiting[0]}; wait for it")
-    executor = slurm_executor(profile, folder.slurm, name="fundiff-upscale")
+    executor = slurm_executor(profile, folder.slurm, name=f"fundiff-{name}")
     (job,) = submit(executor, [task])
     write_json(journal, {"jobs": [*before, job]})
-    return [f"submitted job {job}; the pictures will be in {folder.upscaled}"]
+    return [f"submitted job {job}; what it makes will be in {folder.path}"]

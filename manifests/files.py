@@ -6,6 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,16 @@ def publish(path: Path, data: Any) -> bool:
         hidden.unlink(missing_ok=True)
     _sync(path.parent)
     return True
+
+
+def publish_numbered(path_of: Callable[[int], Path], data: Any) -> int:
+    """Write a JSON file under the first free number, unless one holds the same; return which."""
+    content = json.loads(json.dumps(data))
+    for number in count():
+        path = path_of(number)
+        if publish(path, content) or read_json(path) == content:
+            return number
+    raise AssertionError("count() has no end")
 
 
 def sha256_file(path: Path) -> str:

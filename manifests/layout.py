@@ -72,6 +72,14 @@ class RunFolder:
         """Folder of what other judges said afterwards: a folder per judge."""
         return self.path / "scores"
 
+    def scoring(self, number: int) -> Path:
+        """What the run was to be scored with, by number."""
+        return self.scores / f"scoring-{number:05d}.json"
+
+    def scored(self, judge: str, part: str) -> Path:
+        """What a judge says of a part of the results, which has the same name."""
+        return self.scores / judge / part
+
     @property
     def controls(self) -> Path:
         """A run of its own, of pictures that are no illusions, which judges are tried on."""

@@ -47,7 +47,11 @@ LANES, STAGE_2_LANES = 16, 8
 CONFIG = RunConfig(model="mini", dtype="bfloat16")
 
 
-def requests_of(candidates: int) -> list[Request]:
+MOST = 24
+"""Candidates that may be drawn of a pair; a part of the request's id, and so of its seeds."""
+
+
+def requests_of() -> list[Request]:
     """Return a request per pair, anagrams first, with the settings of the demo."""
     return [
         make_request(
@@ -55,8 +59,8 @@ def requests_of(candidates: int) -> list[Request]:
             prompts=pair.prompts,
             views=pair.views,
             reduction="sum" if pair.kind == "hybrid" else "mean",
-            candidates=candidates,
-            max_candidates=candidates,
+            candidates=MOST,
+            max_candidates=MOST,
             guidance_scale=5.0,
             stage_2_guidance_scale=1.0,
             stage_2_num_inference_steps=20,
@@ -70,7 +74,9 @@ class Reader:
 
     def __init__(self) -> None:
         folder = MINI / "reader"
-        self._model: Any = AutoModelForImageClassification.from_pretrained(folder).eval()
+        self._model: Any = AutoModelForImageClassification.from_pretrained(
+            folder, dtype=torch.float32
+        ).eval()
         self._processor = AutoImageProcessor.from_pretrained(folder)
 
     def solves(self, request: Request, image: Image.Image) -> bool:
@@ -83,12 +89,12 @@ NAMES = (*(f"glimpse_{share:g}" for share in GLIMPSES), "stage_1", "stage_2")
 """What is drawn of a candidate, in order."""
 
 
-def draw(request: Request, studio: Studio) -> list[dict[str, Any]]:
+def draw(request: Request, candidates: int, studio: Studio) -> list[dict[str, Any]]:
     """Draw all candidates of a request through both stages; return their pictures."""
     steps = {round(share * steps_of(request, 1)) - 1: share for share in GLIMPSES}
-    drawn: list[dict[str, Any]] = [{"candidate": n} for n in range(request.candidates)]
+    drawn: list[dict[str, Any]] = [{"candidate": n} for n in range(candidates)]
     first: Engine[int] = Engine(studio.stages[1], LANES)
-    for n in range(request.candidates):
+    for n in range(candidates):
         first.add(n, studio.draw_stage_1(request, n, frozenset(steps)))
     while not first.idle:
         for done in first.step():
@@ -107,22 +113,24 @@ def draw(request: Request, studio: Studio) -> list[dict[str, Any]]:
     return drawn
 
 
-def work(rank: int, processes: int, folder: Path, asked: Sequence[Request], parts: Path) -> None:
+def work(rank: int, folder: Path, asked: Sequence[Request], given: argparse.Namespace) -> None:
     """Draw every n-th request, each to a file of its own."""
     studio = open_studio(RunFolder(folder), CONFIG, asked)
-    for request in asked[rank::processes]:
-        part = parts / f"{request.request_id}.parquet"
+    for request in asked[rank :: given.processes]:
+        part = given.parts / f"{request.request_id}.parquet"
         if part.exists():
             continue
         start = time.monotonic()
-        table = pa.Table.from_pylist(draw(request, studio))
+        table = pa.Table.from_pylist(draw(request, given.candidates, studio))
         write_whole(part, lambda path, table=table: pq.write_table(table, path))
         print(request.prompts, f"{time.monotonic() - start:.0f} s", flush=True)
 
 
-def judge(request: Request, part: Path, jury: Jury, reader: Reader) -> list[dict[str, Any]]:
+def judge(
+    request: Request, part: Path, candidates: int, jury: Jury, reader: Reader
+) -> list[dict[str, Any]]:
     """Return what is said of the pictures of a request, a row per candidate."""
-    drawn = pq.read_table(part).to_pylist()
+    drawn = pq.read_table(part).to_pylist()[:candidates]
     pictures = {name: [Image.open(io.BytesIO(row[name])) for row in drawn] for name in NAMES}
     said = {
         name: [opinion[0] for opinion in jury.hear(request, pictures[name], True)]
@@ -154,23 +162,22 @@ def main() -> None:
     """Record all pairs and write one table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--candidates", type=int, default=24)
+    parser.add_argument("--candidates", type=int, default=16)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--parts", type=Path, default=Path("build/best-of-n"))
     given = parser.parse_args()
-    asked = requests_of(given.candidates)
+    asked = requests_of()
     given.parts.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as aside:
         run = RunFolder(Path(aside) / "run")
         plan_run(asked, run, CONFIG, len(asked))
         encode_prompts(str(run.path))
-        multiprocessing.spawn(
-            work, (given.processes, run.path, asked, given.parts), nprocs=given.processes
-        )
+        multiprocessing.spawn(work, (run.path, asked, given), nprocs=given.processes)
     jury, reader = load_jury(CONFIG, torch.device("cpu")), Reader()
     rows: list[dict[str, Any]] = []
     for request in asked:
-        rows += judge(request, given.parts / f"{request.request_id}.parquet", jury, reader)
+        part = given.parts / f"{request.request_id}.parquet"
+        rows += judge(request, part, given.candidates, jury, reader)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), given.output, compression="zstd")
 

@@ -14,7 +14,7 @@ from fundiff.mini.concepts import SUBJECTS, prompts
 from fundiff.mini.evaluate import read_as
 from fundiff.mini.export import WEIGHTS
 from fundiff.mini.samples import Sampler
-from fundiff.pictures import to_image
+from fundiff.pictures import to_image, to_tensor
 
 COUNT = 1500
 
@@ -41,7 +41,11 @@ def check(build: Path, weights: Path = WEIGHTS) -> None:
     texts = judge.text_embeds(prompts())
 
     def judged(images: Sequence[Image.Image]) -> list[str]:
-        best = (judge.image_embeds(images) @ texts.T).argmax(1).tolist()
+        best = (
+            (judge.image_embeds([to_tensor(image) for image in images]) @ texts.T)
+            .argmax(1)
+            .tolist()
+        )
         return [prompts()[i] for i in best]
 
     folder = weights / "reader"

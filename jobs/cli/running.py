@@ -42,6 +42,8 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
               show_default=True)  # fmt: skip
 @click.option("--profile", help="SLURM profile: a name or a TOML file.")
 @model_options
+@click.option("--calibration", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="File of `fundiff calibrate`, with bars for requests without one.")  # fmt: skip
 @click.option("--requests-per-shard", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--lanes", type=click.IntRange(min=1), help="Rows of stage I's batch.")
 @click.option("--stage-2-lanes", type=click.IntRange(min=1), help="Rows of stage II's batch.")
@@ -139,6 +141,7 @@ def upscale(
     run: Path, picks: tuple[str, ...], cluster: str, profile: str | None, **settings: Any
 ) -> None:
     """Draw picked candidates four times as wide with stage III."""
+    from jobs import steps
     from jobs.orders import Order, place_order
     from jobs.submitting import run_order
     from manifests.upscaled import drawn_for, read_picks
@@ -150,7 +153,7 @@ def upscale(
     if order.device is None and resources.has_gpu:
         order = replace(order, device="cuda")  # a GPU that is missing must show
     number = place_order(folder, order)
-    for line in run_order(folder, number, cluster, resources):
+    for line in run_order(folder, steps.upscale, number, cluster, resources):
         say(line)
     if cluster != "slurm":
         ended = drawn_for(folder, number)

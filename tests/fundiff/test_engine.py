@@ -1,6 +1,7 @@
 """A candidate's picture is the same to the bit in any company."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -176,3 +177,64 @@ def test_a_candidates_noise_is_its_own():
     assert len(others | {seed}) == 4
     assert not torch.equal(Noise(seed, 2).draw((3, 8, 8)), first)
     assert 0 <= seed < 2**63
+
+
+def test_a_candidate_that_shows_what_it_expects_waits_until_it_is_told_to_go_on(stage):
+    """Its picture is the same to the bit, its lanes too; what is dropped never ends."""
+
+    def drawn(canvas: Canvas):
+        return reverse(canvas, anagram(canvas, [view("identity")], asked))
+
+    def place(seed: int, glimpses: frozenset[int] = frozenset()) -> Canvas:
+        noise = Noise(candidate_seed(0, "request", seed), 1)
+        shape = (3, stage.size, stage.size)
+        return Canvas(shape, leading(5), stage.schedule, noise, glimpses=glimpses)
+
+    embeds = torch.randn((77, 32), generator=torch.Generator().manual_seed(0))
+    asked = Prompts((embeds,), embeds, 1)
+    plain: Engine[int] = Engine(stage, LANES)
+    for seed in (0, 1):
+        plain.add(seed, drawn(place(seed)))
+    expected = {}
+    while not plain.idle:
+        expected |= {done.key: done for done in plain.step()}
+
+    engine: Engine[int] = Engine(stage, LANES)
+    for seed in (0, 1):
+        engine.add(seed, drawn(place(seed, frozenset([1, 3]))))
+    ended, steps = {}, []
+    while not engine.idle:
+        ended |= {done.key: done for done in engine.step()}
+        for paused in engine.paused():
+            steps.append((paused.key, paused.step, paused.lanes))
+            assert engine.waits(paused.key)
+            assert paused.picture.shape == (3, stage.size, stage.size)
+            if paused.key == 0:
+                engine.resume(0)
+            else:
+                engine.drop(1)
+            assert not engine.waits(paused.key)
+    assert sorted(steps) == [(0, 1, 2), (0, 3, 4), (1, 1, 2)]
+    assert ended.keys() == {0}
+    assert torch.equal(ended[0].picture, expected[0].picture)
+    assert ended[0].lanes == expected[0].lanes == 5
+
+
+def test_what_is_expected_of_an_inpainting_has_the_kept_pixels(stage):
+    """And that of a data set of one image is that image, at any step."""
+    unet_canvas = replace(exact_canvas(6), glimpses=frozenset(range(6)))
+    target, original = picture(5), picture(6)
+    keep = torch.zeros((1, *target.shape[1:]))
+    keep[:, :3] = 1
+    estimate = anagram(unet_canvas, [view("identity")], prompts(target))
+    engine: Engine[int] = Engine(one_image_unet, 2)
+    engine.add(0, inpaint(unet_canvas, estimate, original, keep))
+    seen = 0
+    while not engine.idle:
+        engine.step()
+        for paused in engine.paused():
+            seen += 1
+            assert torch.equal(paused.picture[:, :3], original[:, :3])
+            assert torch.allclose(paused.picture[:, 3:], target[:, 3:], atol=1e-4)
+            engine.resume(0)
+    assert seen == 6

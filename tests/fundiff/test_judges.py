@@ -195,6 +195,15 @@ def test_pickled_weights_are_never_read(judges, tmp_path):
     assert "has no safetensors weights; fundiff reads no other kind" in refused(tmp_path / "judge")
 
 
+def test_pickled_weights_beside_another_programs_safetensors_are_not_read_either(judges, tmp_path):
+    """Some repositories hold open_clip's weights in safetensors, transformers' own as .bin."""
+    shutil.copytree(judges["clip"], tmp_path / "judge")
+    weights = tmp_path / "judge" / "model.safetensors"
+    torch.save(load_file(weights), tmp_path / "judge" / "pytorch_model.bin")
+    weights.rename(tmp_path / "judge" / "open_clip_model.safetensors")
+    assert "no file named model.safetensors" in refused(tmp_path / "judge")
+
+
 def test_weights_that_are_missing_are_not_made_up(judges, tmp_path):
     """They would be started at random, and every score be noise."""
     shutil.copytree(judges["clip"], tmp_path / "judge")

@@ -12,6 +12,7 @@ from transformers import AutoImageProcessor, AutoModelForImageClassification
 from fundiff.judges import load_judge
 from fundiff.mini.concepts import prompts
 from fundiff.mini.export import WEIGHTS
+from fundiff.pictures import to_tensor
 
 
 def drawn(paint: Callable[[ImageDraw.ImageDraw], None]) -> Image.Image:
@@ -70,7 +71,8 @@ def test_diffusers_runs_the_cascade_alone() -> None:
 def test_the_judge_reads_what_no_font_of_its_own_drew() -> None:
     """At least 10 of 12 simple drawings are nearest to their own prompt, among all prompts."""
     judge = load_judge(str(WEIGHTS / "judge"), torch.device("cpu"))
-    similarities = judge.image_embeds([*DRAWN.values()]) @ judge.text_embeds(prompts()).T
+    pictures = [to_tensor(image) for image in DRAWN.values()]
+    similarities = judge.image_embeds(pictures) @ judge.text_embeds(prompts()).T
     named = [prompts()[i] for i in similarities.argmax(1).tolist()]
     assert sum(a == b for a, b in zip(named, DRAWN, strict=True)) >= 10, named
 
