@@ -13,8 +13,9 @@ from PIL import Image
 from jobs.orders import Order, place_order, read_order
 from jobs.upscaling import work_order
 from jobs.worker import work
-from manifests.index import build_index, top
+from manifests.index import build_index
 from manifests.layout import RunFolder
+from manifests.ranking import top
 from manifests.upscaled import drawn_for, read_picks, read_upscaled, write_upscaled
 from tests.jobs.conftest import SHORT, every_kind
 from tests.jobs.test_cli import run

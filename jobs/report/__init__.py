@@ -1,0 +1,1 @@
+"""The report on a run: one HTML page of figures and tables."""
