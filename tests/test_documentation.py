@@ -76,7 +76,7 @@ def test_the_columns_of_the_results_are_documented_as_the_schemas_describe_them(
     page = (ROOT / "docs" / "results.md").read_text()
     sections = [re.findall(r"^\| `(\w+)` \| (.*) \|$", part, re.M) for part in page.split("\n## ")]
     tables = (INDEX, RESULTS, UPSCALED, SCORES, PICKS)
-    for found, schema in zip(sections[1:], tables, strict=True):
+    for found, schema in zip(sections[1 : len(tables) + 1], tables, strict=True):
         described = [(f.name, f.metadata[b"description"].decode()) for f in schema]
         assert found == described
 
@@ -143,3 +143,13 @@ def test_the_example_sources_of_the_documentation_are_valid(tmp_path):
         requests, problems = read_requests_from(source)
         assert problems == []
         assert len(requests) == count
+
+
+def test_the_figures_of_best_of_n_are_those_of_the_recorded_candidates():
+    """The policies, replayed over the records that lie beside the page, print its tables."""
+    from benchmarks.best_of_n.replay import read_pairs, report
+
+    page = (ROOT / "docs" / "best-of-n.md").read_text()
+    lines = list(report(read_pairs(ROOT / "docs" / "best-of-n" / "recorded.parquet")))
+    assert len(lines) == 23
+    assert "\n".join(lines).replace("\n\n", "\n") in page.replace("\n\n", "\n")
