@@ -53,7 +53,9 @@ class Judge:
         for start in range(0, len(pictures), BATCH):
             pixels = [self.preprocessing(x) for x in pictures[start : start + BATCH]]
             padded = torch.stack(pixels + pixels[:1] * (BATCH - len(pixels)))
-            features = self.model.get_image_features(pixel_values=padded.to(self.model.device))
+            padded = padded.to(self.model.device)
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # float32 it is
+                features = self.model.get_image_features(pixel_values=padded)
             embeds.append(features.pooler_output[: len(pixels)].cpu())
         return normalize(torch.cat(embeds), dim=-1)
 

@@ -190,7 +190,9 @@ def fetch_whole(model: str, revision: str | None = None) -> Path:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
-    return _download(hub_id(model), revision, ["*.json", "*.txt", "*.model", "*.safetensors"], [])
+    wanted = ["*.json", "*.txt", "*.model", "*.safetensors"]
+    # The same weights for other libraries, and in folders of other formats.
+    return _download(hub_id(model), revision, wanted, ["open_clip*", "*/*"])
 
 
 def _download(model: str, revision: str | None, patterns: list[str], unwanted: list[str]) -> Path:

@@ -46,7 +46,10 @@ def place_order(folder: RunFolder, order: Order) -> int:
         ValueError: If a pick is no candidate of the run that has a picture.
     """
     if not order.picks:
-        raise ValueError("nothing is picked; give --picks REQUEST:CANDIDATE")
+        raise ValueError(
+            f"nothing is picked; `fundiff curate {folder.path}` does, or give --picks "
+            "REQUEST:CANDIDATE"
+        )
     known = rows_of(folder, order.picks)
     for request_id, candidate in order.picks:
         row = known.get((request_id, candidate))

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.layout import RunFolder
+from manifests.picks import PICKED
 from manifests.records import Upscaled
 from manifests.schemas import UPSCALED
 from manifests.tables import read_rows, to_records, write_table
@@ -20,7 +21,8 @@ def read_picks(words: Iterable[str]) -> list[Key]:
 
     Args:
         words: `REQUEST:CANDIDATE`, or paths of CSV or Parquet files with the columns request_id
-            and candidate.
+            and candidate. Where they have a rating, as `picks.parquet` has, 3 is the least of a
+            pick.
 
     Raises:
         ValueError: If a word is neither, or a file lacks the columns.
@@ -44,12 +46,13 @@ def read_picks(words: Iterable[str]) -> list[Key]:
 def _read_file(path: Path) -> Iterator[Key]:
     try:
         if path.suffix == ".parquet":
-            rows = pq.read_table(path, columns=["request_id", "candidate"]).to_pylist()
+            rows = pq.read_table(path).to_pylist()
         else:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 rows = list(csv.DictReader(file))
         for row in rows:
-            yield str(row["request_id"]), int(row["candidate"])
+            if "rating" not in row or int(row["rating"] or 0) >= PICKED:
+                yield str(row["request_id"]), int(row["candidate"])
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} holds no picks ({str(error).splitlines()[0]}); "

@@ -122,8 +122,9 @@ def try_(
 
 @command(main, "upscale", "fundiff upscale runs/night1 --picks 0f04db06f4d0c8fa:3")
 @run_argument
-@click.option("--picks", multiple=True, required=True, metavar="REQUEST:CANDIDATE|FILE",
-              help="A candidate, or a CSV or Parquet file of them.")  # fmt: skip
+@click.option("--picks", multiple=True, metavar="REQUEST:CANDIDATE|FILE",
+              help="A candidate, or a CSV or Parquet file of them; what was picked with "
+                   "`fundiff curate` if not given.")  # fmt: skip
 @click.option("--model", default=UPSCALER, show_default=True, help="A hub id or a folder.")
 @click.option("--revision", help="Git revision of the model on the hub.")
 @click.option("--guidance-scale", type=click.FloatRange(1, 100), default=9.0, show_default=True)
@@ -144,12 +145,13 @@ def upscale(
     from jobs import steps
     from jobs.orders import Order, place_order
     from jobs.submitting import run_order
+    from manifests.picks import picked
     from manifests.upscaled import drawn_for, read_picks
     from slurm.profiles import load_profile
 
     folder = RunFolder(run)
     resources = load_profile(profile or ("gpu" if cluster == "slurm" else "cpu"))
-    order = Order(tuple(read_picks(picks)), **settings)
+    order = Order(tuple(read_picks(picks) if picks else picked(folder)), **settings)
     if order.device is None and resources.has_gpu:
         order = replace(order, device="cuda")  # a GPU that is missing must show
     number = place_order(folder, order)

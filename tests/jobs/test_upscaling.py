@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from jobs.upscaling import work_order
 from jobs.worker import work
 from manifests.index import build_index
 from manifests.layout import RunFolder
+from manifests.picks import Pick, save_pick
 from manifests.ranking import top
 from manifests.upscaled import drawn_for, read_picks, read_upscaled, write_upscaled
 from tests.jobs.conftest import SHORT, every_kind
@@ -132,6 +134,32 @@ def test_picks_come_as_words_and_as_files(tmp_path):
     pq.write_table(table, tmp_path / "picks.parquet")
     words = ["abd:0", str(tmp_path / "picks.csv"), str(tmp_path / "picks.parquet")]
     assert read_picks(words) == [("abd", 0), ("abc", 3), ("abe", 7)]
+
+
+def test_ratings_say_what_is_a_pick(folder, upscaler):
+    """3 and better; what is rated less or crossed out is none, in any file and in picks.parquet."""
+    with pytest.raises(ValueError, match="nothing is picked; `fundiff curate"):
+        place_order(folder, Order(()))
+    keys = [(row["request_id"], row["candidate"]) for row in top(folder, 9)][:3]
+    for key, rating in zip(keys, (2, 3, None), strict=True):
+        save_pick(folder, Pick(*key, rating, rating is None, "me", datetime.now(UTC)))
+    assert read_picks([str(folder.picks)]) == [keys[1]]
+    csv = folder.path / "ratings.csv"
+    rows = zip(keys, ("2", "3", ""), strict=True)
+    lines = [f"{request_id},{candidate},{rating}" for (request_id, candidate), rating in rows]
+    csv.write_text("\n".join(["request_id,candidate,rating", *lines]))
+    assert read_picks([str(csv)]) == [keys[1]]
+    run(
+        "upscale",
+        folder.path,
+        "--model",
+        upscaler,
+        "--num-inference-steps",
+        2,
+        "--cluster",
+        "inline",
+    )
+    assert [(row.request_id, row.candidate) for row in read_upscaled(folder)] == [keys[1]]
 
 
 @pytest.mark.parametrize("text", ["request,candidate\nabc,3\n", "request_id,candidate\nabc,x\n"])
