@@ -1,65 +1,15 @@
-"""The best pictures of a run as the cards of a page, and the page that shows them."""
+"""The pictures of a card besides its own: what it reads as, and what it started from."""
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from fundiff.view_names import view
-from jobs.gallery import Card, is_live, render
-from jobs.pictures import best_pictures, image_of
-from manifests.files import write_bytes
+from jobs.curation.looks import has_original, is_live
+from jobs.pictures import image_of
 from manifests.images import central_square
-from manifests.layout import RunFolder
-from manifests.manifest import requests_by_id
-from manifests.records import Picture, Request
-
-
-def write_gallery(folder: RunFolder, output: Path, best: int, **filters: Any) -> int:
-    """Write one self-contained page with the best candidates; return how many.
-
-    Args:
-        folder: A run with an index.
-        output: The HTML file.
-        best: Candidates per request.
-        filters: As for `manifests.index.top`.
-    """
-    requests = requests_by_id(folder.manifest)
-    cards = [
-        Card(
-            **{name: row[name] for name in _COPIED},
-            prompts=requests[row["request_id"]].full_prompts,
-            views=tuple(row["views"]),
-            tags=tuple(row["tags"]),
-            picture=picture,
-            original=original_of(requests[row["request_id"]], picture),
-            readings=readings_of(row["views"], picture),
-        )
-        for row, picture in best_pictures(folder, best, **filters)
-    ]
-    page = render(cards, title=folder.path.name)
-    write_bytes(output, page.encode())
-    return len(cards)
-
-
-_COPIED = (
-    "request_id",
-    "kind",
-    "rank",
-    "candidate",
-    "status",
-    "score",
-    "alignment",
-    "concealment",
-    "near",
-    "far",
-    "seam",
-    "kept_error",
-    "seed",
-    "stage",
-)
+from manifests.records import Request
 
 
 def readings_of(views: Sequence[str], picture: bytes) -> dict[str, bytes]:
@@ -74,22 +24,24 @@ def readings_of(views: Sequence[str], picture: bytes) -> dict[str, bytes]:
 
 
 def original_of(request: Request, picture: bytes) -> bytes | None:
-    """Return what a picture started from, at its size, the hole transparent; None if nothing.
-
-    A comparison of ways to denoise has its original in its own first panel.
-    """
-    if request.image is None or request.kind == "denoise":
+    """Return what a picture started from, at its size, the hole transparent; None if nothing."""
+    if request.image is None or not has_original(request.kind):
         return None
-    size = image_of(picture).size
-    original = _square(request.image).resize(size, Image.Resampling.BOX)
-    if request.mask is not None:
-        hole = _square(request.mask).convert("L").resize(size, Image.Resampling.BOX)
+    mask = None if request.mask is None else request.mask.bytes
+    return cut_original(request.image.bytes, mask, image_of(picture).size)
+
+
+def cut_original(image: bytes, mask: bytes | None, size: tuple[int, int]) -> bytes:
+    """Return an image's central square at this size, transparent where the mask is white."""
+    original = _square(image).resize(size, Image.Resampling.BOX)
+    if mask is not None:
+        hole = _square(mask).convert("L").resize(size, Image.Resampling.BOX)
         original.putalpha(hole.point([255] + [0] * 255))
     return _png(original)
 
 
-def _square(picture: Picture) -> Image.Image:
-    image = image_of(picture.bytes).convert("RGB")
+def _square(picture: bytes) -> Image.Image:
+    image = image_of(picture).convert("RGB")
     return image.crop(central_square(*image.size))
 
 

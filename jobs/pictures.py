@@ -6,18 +6,20 @@ from typing import Any
 
 from PIL import Image
 
-from manifests.index import load_pictures, top
+from manifests.filters import Filters
+from manifests.index import load_pictures
 from manifests.layout import RunFolder
+from manifests.ranking import ranking
 
 
 def best_pictures(
     folder: RunFolder, best: int, **filters: Any
 ) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Yield the best candidates with the picture of the last of stages I and II."""
-    for row in top(folder, best, **filters):
+    for row in ranking(folder, best, Filters(**filters)):
         first, second = load_pictures(folder, row["part"], row["row"])
         picture = second or first
-        assert picture is not None  # `top` lists only candidates with a picture
+        assert picture is not None  # only those with a picture are ranked
         yield row, picture
 
 

@@ -7,119 +7,96 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from manifests.database import database
 from manifests.files import write_whole
 from manifests.layout import RunFolder
 from manifests.results import markers
-from manifests.schemas import INDEX, MANIFEST, RESULTS
+from manifests.schemas import INDEX, RESULTS
 from manifests.tables import open_table, read_rows
 
 POINTER = ("part", "row")
 """Columns of the index that say where a row lies; the others do not depend on how it was drawn."""
 
+ROW_GROUP_ROWS = 2**17
+"""So much is written at a time, and so much is read to find one request."""
+
+_COPIED = [name for name in INDEX.names if name not in POINTER]
+
 
 def build_index(folder: RunFolder) -> int:
-    """Write the index of all finished shards, sorted by request and candidate; return its rows."""
-    tables = [INDEX.empty_table(), *_parts(folder)]
-    table = pa.concat_tables(tables).sort_by(
-        [("request_id", "ascending"), ("candidate", "ascending")]
-    )
-    write_whole(
-        folder.index,
-        lambda hidden: pq.write_table(
-            table,
-            hidden,
-            compression="zstd",
-            bloom_filter_options={"request_id": True},
-            row_group_size=2**20,
-        ),
-    )
-    return int(table.num_rows)
+    """Write the index of all finished shards, sorted by request and candidate; return its rows.
 
-
-def _parts(folder: RunFolder) -> Iterator[pa.Table]:
-    columns = [name for name in INDEX.names if name not in POINTER]
-    for marker in markers(folder):
-        for file in marker.files:
-            path = folder.shard(marker.shard) / file.name
-            table = read_rows(path, RESULTS, columns)
-            part = str(path.relative_to(folder.path))
-            rows = pa.array(range(table.num_rows), pa.int32())
-            table = table.append_column("part", pa.array([part] * table.num_rows))
-            table = table.append_column("row", rows)
-            yield table.select(INDEX.names).cast(INDEX)
-
-
-def top(
-    folder: RunFolder,
-    n: int,
-    kind: str | None = None,
-    tag: str | None = None,
-    status: str | None = None,
-    request_id: str | None = None,
-) -> list[dict[str, Any]]:
-    """Return the best n candidates of every request, best request first.
-
-    Args:
-        folder: A run with an index.
-        n: Candidates per request.
-        kind: Only requests of this kind.
-        tag: Only requests with this tag.
-        status: Only candidates with this status.
-        request_id: Only this request.
-
-    Returns:
-        Rows of the index with `rank` and the request's prompts, views, style and tags. Candidates
-        that went through stage II come before those that did not.
+    The memory that it takes is bounded, whatever the size of the run: DuckDB sorts, and spills
+    into the run folder what it cannot hold.
 
     Raises:
-        ValueError: If there is no index yet, or a filter leaves nothing.
+        ValueError: If a part that a marker lists is not whole or of another version.
     """
-    import duckdb
+    write_whole(folder.index, lambda hidden: _write_sorted(folder, hidden))
+    return int(pq.read_metadata(folder.index).num_rows)
 
-    _require_index(folder)
-    query = """
-        with ranked as (
-            select *, row_number() over (
-                partition by request_id order by stage desc, score desc nulls last, candidate
-            ) as rank
-            from read_parquet($index)
-            where stage > 0 and ($status is null or status = $status)
-        )
-        select ranked.*, prompts, views, style, tags
-        from ranked join read_parquet($manifest) as requests using (request_id)
-        where rank <= $n
-            and ($kind is null or ranked.kind = $kind)
-            and ($tag is null or list_contains(tags, $tag))
-            and ($request_id is null or request_id = $request_id)
-        order by first_value(ranked.score) over (
-            partition by request_id order by rank
-        ) desc nulls last, request_id, rank
-    """
-    values = {
-        "index": _literal(folder.index),
-        "manifest": _literal(folder.manifest),
-        "n": n,
-        "kind": kind,
-        "tag": tag,
-        "status": status,
-        "request_id": request_id,
+
+def marked_parts(folder: RunFolder) -> dict[Path, int]:
+    """Return the parts of all finished shards and how many rows each has, in order of shard."""
+    return {
+        folder.shard(marker.shard) / file.name: file.rows
+        for marker in markers(folder)
+        for file in marker.files
     }
-    with duckdb.connect() as connection:
-        cursor = connection.execute(query, values)
-        names = [column[0] for column in cursor.description]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    asked = {"kind": kind, "tag": tag, "status": status, "request_id": request_id}
-    if not rows and (given := {name: value for name, value in asked.items() if value}):
-        words = ", ".join(f"{name} {value!r}" for name, value in given.items())
-        raise ValueError(f"nothing in {folder.path} has {words}; {_what_there_is(folder)}")
-    return rows
 
 
-def _what_there_is(folder: RunFolder) -> str:
-    """Return the kinds and tags of a run's requests, in words."""
-    table = read_rows(folder.manifest, MANIFEST, ["kind", "tags"])
-    tags = sorted({tag for row in table["tags"].to_pylist() for tag in row})
-    return f"its kinds are {', '.join(sorted(set(table['kind'].to_pylist())))}, its tags {tags}"
+def _write_sorted(folder: RunFolder, path: Path) -> None:
+    parts = marked_parts(folder)
+    names = pa.array([str(part.relative_to(folder.path)) for part in parts], pa.string())
+    broken: list[Exception] = []  # DuckDB would wrap what is raised in its reader into its own
+    unsorted = pa.RecordBatchReader.from_batches(_UNSORTED, _narrow_rows(parts, broken))
+    most = min(ROW_GROUP_ROWS, sum(parts.values()))
+    with database(folder.path) as connection, _index_writer(path, most) as writer:
+        connection.register("unsorted", unsorted)
+        query = "select * from unsorted order by request_id, candidate, part, row"
+        for batch in connection.sql(query).to_arrow_reader(ROW_GROUP_ROWS):
+            writer.write_table(_with_names(pa.table(batch), names))
+    if broken:
+        raise broken[0]
+
+
+_UNSORTED = pa.schema([
+    *[RESULTS.field(name) for name in _COPIED],
+    pa.field("part", pa.int32()),
+    pa.field("row", pa.int32()),
+])  # fmt: skip
+"""The index while it is sorted, its parts by number."""
+
+
+def _narrow_rows(parts: Iterable[Path], broken: list[Exception]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of the parts; end at one that cannot be read, and put down why."""
+    try:
+        for number, part in enumerate(parts):
+            table = read_rows(part, RESULTS, _COPIED).select(_COPIED)
+            pointers = pa.array([number] * len(table)), pa.array(range(len(table)))
+            for name, column in zip(POINTER, pointers, strict=True):
+                table = table.append_column(name, column)
+            yield from table.cast(_UNSORTED).to_batches()
+    except (ValueError, OSError) as error:
+        broken.append(error)
+
+
+def _with_names(table: pa.Table, names: pa.Array) -> pa.Table:
+    """Return rows of the index whose parts are called by their names."""
+    place = table.schema.get_field_index("part")
+    table = table.set_column(place, "part", names.take(table["part"].combine_chunks()))
+    return table.select(INDEX.names).cast(INDEX)
+
+
+def _index_writer(path: Path, most: int) -> pq.ParquetWriter:
+    """Return a writer whose row groups hold at most so many requests."""
+    return pq.ParquetWriter(
+        path,
+        INDEX,
+        compression="zstd",
+        bloom_filter_options={"request_id": {"ndv": max(1, most)}},
+        write_page_index=True,
+    )
 
 
 def rows_of(
@@ -130,7 +107,7 @@ def rows_of(
     Raises:
         ValueError: If there is no index yet.
     """
-    _require_index(folder)
+    require_index(folder)
     wanted = list(keys)
     table = pq.read_table(
         folder.index,
@@ -144,14 +121,15 @@ def rows_of(
     return {key: rows[key] for key in wanted if key in rows}
 
 
-def _require_index(folder: RunFolder) -> None:
+def require_index(folder: RunFolder) -> None:
+    """Refuse a run that has no index yet, or one of another version.
+
+    Raises:
+        ValueError: Then.
+    """
     if not folder.index.is_file():
         raise ValueError(f"{folder.path} has no index yet; run `fundiff index {folder.path}`")
-
-
-def _literal(path: Path) -> str:
-    """Return a path in which DuckDB sees no pattern: `a*b` would also read `axb`."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
+    open_table(folder.index, INDEX).close()
 
 
 def load_pictures(folder: RunFolder, part: str, row: int) -> tuple[bytes | None, bytes | None]:

@@ -1,4 +1,4 @@
-"""Commands that show pictures on a page or a sheet: gallery, views."""
+"""Commands that show pictures on a page or a sheet: gallery, curate, views."""
 
 import json
 from pathlib import Path
@@ -20,20 +20,45 @@ from jobs.cli.common import (
 from manifests.layout import RunFolder
 
 
+def _page_or_folder(context: click.Context, parameter: click.Parameter, path: Path | None) -> Any:
+    """Refuse what can be neither a page nor a folder, before work is done."""
+    if path is None or path.is_dir() or not path.suffix:
+        return path
+    return output_file(".html", ".htm")(context, parameter, path)
+
+
 @command(main, "gallery", "fundiff gallery runs/night1 -o night1.html")
 @run_argument
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
-              callback=output_file(".html", ".htm"),
-              help="RUN/gallery.html if not given.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path), callback=_page_or_folder,
+              help="HTML file or folder; RUN/gallery.html if not given.")  # fmt: skip
 @best_option
 @filter_options
 def gallery(run: Path, output: Path | None, best: int, **filters: Any) -> None:
-    """Write one HTML page that shows the best candidates in each of their views."""
-    from jobs.cards import write_gallery
+    """Write HTML pages that show the best candidates, to look at, rate and share."""
+    from jobs.gallery import first_page, write_gallery
 
-    output = output or run / "gallery.html"
+    output = first_page(output or run / "gallery.html")
     count = write_gallery(RunFolder(run), output, best, **filters)
     click.echo(f"{output.resolve()}: {count} pictures")
+
+
+@command(main, "curate", "fundiff curate runs/night1 -n 4")
+@run_argument
+@best_option
+@filter_options
+@click.option("--who", help="Whose picks these are; your login name if not given.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True,
+              help="On this machine only; 0 is a free one.")  # fmt: skip
+def curate(run: Path, best: int, who: str | None, port: int, **filters: Any) -> None:
+    """Look through the best candidates in a browser, rate them, and keep the picks."""
+    from jobs.curation.curation import Curation
+    from jobs.curation.server import make_app, new_token
+    from jobs.curation.serving import login_name, serve
+
+    folder, token = RunFolder(run), new_token()
+    curation = Curation(folder, best, who or login_name(), **filters)
+    click.echo(f"{run}: {len(curation.catalogue().places)} pictures; picks go to {folder.picks}")
+    serve(make_app(curation, token), token, port, click.echo)
 
 
 @command(main, "views", "fundiff views -o views.png")

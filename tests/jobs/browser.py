@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import io
+import itertools
 import json
 import os
 import shutil
@@ -192,7 +193,11 @@ class Browser:
     def complaints(self) -> list[dict[str, Any]]:
         """Return what the page complained of: errors, and what its policy refused."""
         methods = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
-        return [event for event in self.events if event["method"] in methods]
+        of_page = reversed(self.events)  # not what the page before it went on to say
+        since = itertools.takewhile(
+            lambda event: event["method"] != "Page.frameNavigated", of_page
+        )
+        return [event for event in since if event["method"] in methods]
 
     def asked(self) -> list[str]:
         """Return the addresses that the page asked for."""

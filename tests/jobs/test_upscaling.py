@@ -137,7 +137,7 @@ def test_picks_come_as_words_and_as_files(tmp_path):
 
 
 def test_ratings_say_what_is_a_pick(folder, upscaler):
-    """3 and better; what is rated less or crossed out is none, in any file and in picks.parquet."""
+    """3 and better; what is rated less or crossed out is none, in files and in picks.parquet."""
     with pytest.raises(ValueError, match="nothing is picked; `fundiff curate"):
         place_order(folder, Order(()))
     keys = [(row["request_id"], row["candidate"]) for row in top(folder, 9)][:3]

@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from manifests.files import publish, read_json, write_json, write_whole
-from manifests.index import POINTER, build_index, load_pictures, same_rows, top
+from manifests.index import POINTER, build_index, load_pictures, same_rows
 from manifests.layout import RunFolder
 from manifests.manifest import write_manifest
 from manifests.plan import PlannedShard, write_plan
 from manifests.progress import progress
+from manifests.ranking import top
 from manifests.records import Picture
 from manifests.results import (
     Marker,

@@ -1,0 +1,147 @@
+"""The commands that ask the index: top with its filters, and sql."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.pictures import best_pictures
+from manifests.layout import RunFolder
+from manifests.records import Score
+from manifests.schemas import PICKS, SCORES
+from manifests.tables import write_table
+from tests.jobs.finished import finished
+from tests.jobs.test_cli import run
+from tests.manifests.rows import candidate, png, request
+
+
+@pytest.fixture
+def folder(tmp_path) -> RunFolder:
+    """A finished run of one request: a good picture, its twin, and another."""
+    asked = request(tags=("letters",))
+    vectors = ((1.0, 0.0), (1.0, 0.0), (0.0, 1.0))
+    rows = [
+        candidate(asked.request_id, n, score=0.3 - n / 10, embedding=vector, image=png(n),
+                  status="accepted" if n < 2 else "kept")
+        for n, vector in enumerate(vectors)
+    ]  # fmt: skip
+    made = finished(tmp_path / "run", [asked], rows)
+    (made.scores / "clip").mkdir(parents=True)
+    write_table(
+        [Score(asked.request_id, n, 2, n / 10, *[None] * 7, (), "org/clip") for n in range(3)],
+        SCORES,
+        made.scores / "clip" / "part-0.parquet",
+    )
+    pick = {"request_id": asked.request_id, "candidate": 1, "rating": 5, "rejected": False,
+            "who": "ann", "at": datetime(2026, 1, 1, tzinfo=UTC)}  # fmt: skip
+    pq.write_table(pa.Table.from_pylist([pick], PICKS), made.picks)
+    return made
+
+
+FILTERS = [
+    ([], [0, 1, 2]),
+    (["--text", "ROCKET letters"], [0, 1, 2]),
+    (["--min-score", 0.15], [0, 1]),
+    (["--picked"], [1]),
+    (["--distinct", 0.9], [0, 2]),
+    (["--by", "clip"], [2, 1, 0]),
+    (["--by", "clip", "--distinct", 0.9], [2, 1]),
+    (["--by", "clip", "--by", "clip"], [2, 1, 0]),
+    (["--status", "kept", "--kind", "anagram", "--tag", "letters"], [2]),
+]
+
+
+@pytest.mark.parametrize(("words", "found"), FILTERS, ids=str)
+def test_top_shows_what_the_filters_leave(folder, words, found):
+    """In the order that they give."""
+    rows = json.loads(run("top", folder.path, "--json", *words))
+    assert [row["candidate"] for row in rows] == found
+
+
+@pytest.mark.parametrize(("words", "found"), FILTERS[1:6], ids=str)
+def test_export_takes_the_same_filters(folder, tmp_path, words, found):
+    """As do all commands that look."""
+    run("export", folder.path, "-o", tmp_path / "out", *words)
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.png"))  # by rank
+    assert [int(name[-9:-4]) for name in names] == found
+
+
+def test_pictures_come_in_the_order_of_the_ranking(folder):
+    """Each with its own row."""
+    pairs = list(best_pictures(folder, 9, by=("clip",)))
+    assert [(row["candidate"], picture) for row, picture in pairs] == [
+        (n, png(n).bytes) for n in (2, 1, 0)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "code"),
+    [
+        (["--text", "nope"], "nothing in", 1),
+        (["--by", "x"], "choose from clip", 1),
+        (["--distinct", 2], "0<=x<=1", 2),
+        (["--min-score", "x"], "not a valid float", 2),
+        (["--status", "x"], "'accepted', 'kept', 'rejected', 'failed'", 2),
+    ],
+)
+def test_a_wrong_filter_is_told(folder, words, said, code):
+    """With what is allowed."""
+    assert said in run("top", folder.path, *words, code=code)
+
+
+def test_sql_prints_a_table_json_or_csv(folder):
+    """Of the same rows."""
+    query = "select candidate as n, score > 0.15 as good, image from results order by n limit 2"
+    shown = [f"<{len(png(n).bytes)} bytes>" for n in (0, 1)]
+    assert json.loads(run("sql", folder.path, query, "--json")) == [
+        {"n": n, "good": True, "image": {"bytes": shown[n], "path": "picture.png"}} for n in (0, 1)
+    ]
+    rows = list(csv.reader(io.StringIO(run("sql", folder.path, query, "--csv"))))
+    assert rows[0] == ["n", "good", "image"]
+    assert rows[2][:2] == ["1", "true"]
+    assert all(each in run("sql", folder.path, query) for each in shown)
+    assert "PNG" not in run("sql", folder.path, "select image.bytes from results")
+
+
+def test_sql_without_a_query_lists_the_tables(folder):
+    """Every column with what it means, those of the scores and picks that there are too."""
+    rows = json.loads(run("sql", folder.path, "--json"))
+    assert list(dict.fromkeys(row["table"] for row in rows)) == [
+        "candidates", "requests", "results", "scores", "picks"
+    ]  # fmt: skip
+    assert all(row["meaning"] for row in rows)
+    assert "Number of the try" in run("sql", folder.path)
+
+
+def test_a_long_answer_is_cut_on_a_terminal_and_whole_in_a_file(folder):
+    """And it says so."""
+    query = "select range as n from range(201)"
+    assert "the first 200 rows; --json and --csv print all" in run("sql", folder.path, query)
+    assert len(json.loads(run("sql", folder.path, query, "--json"))) == 201
+    assert len(run("sql", folder.path, query, "--csv").splitlines()) == 202
+    assert "first" not in run("sql", folder.path, "select range as n from range(200)")
+
+
+def test_what_sql_may_not_do_is_one_line(folder, tmp_path):
+    """Nothing is written, nothing else is read."""
+    for query in (
+        f"copy (select 1) to '{tmp_path}/x.csv'",
+        "from read_text('/etc/passwd')",
+        "from nowhere",
+    ):
+        said = run("sql", folder.path, query, code=1)
+        assert said.startswith("fundiff: ")
+        assert len(said.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_real_run_is_ranked_without_twins(small_run):
+    """The worker writes the embeddings that it compares."""
+    every = json.loads(run("top", small_run, "-n", 9, "--json"))
+    alike = json.loads(run("top", small_run, "-n", 9, "--json", "--distinct", 0))
+    assert {row["request_id"] for row in alike} == {row["request_id"] for row in every}
+    assert len(alike) <= len(every)
