@@ -37,6 +37,12 @@ def hub_id(model: str) -> str:
     return model
 
 
+def absolute(model: str) -> str:
+    """Return a folder's absolute path, since tasks may start elsewhere; a name stays a name."""
+    folder = Path(model).expanduser()
+    return str(folder.resolve()) if folder.is_dir() and model != "mini" else model
+
+
 def picture_size(model: str) -> int | None:
     """Return the side in pixels of what a stage draws, or None if its files are not here."""
     config = Path(model).expanduser() / "unet" / "config.json"

@@ -28,7 +28,7 @@ def run_sheet(folder: RunFolder, best: int, title: str = "", **filters: Any) -> 
         folder: A run with an index.
         best: Candidates per request.
         title: A line above them.
-        filters: As for `manifests.index.top`.
+        filters: As for `manifests.ranking.top`.
     """
     requests = requests_by_id(folder.manifest)
     candidates = [

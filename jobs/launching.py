@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fundiff.catalogue import Cascade, check_folder, picture_size
+from fundiff.catalogue import Cascade, absolute, check_folder, picture_size
 from fundiff.view_names import view
 from jobs import steps
 from jobs.budget import describe_budget
@@ -189,10 +189,10 @@ def _config(asked: Launch, profile: Profile) -> RunConfig:
     """Return the run's settings: what was asked for, else the profile's, else the default."""
     lanes, stage_2_lanes = GPU_LANES if profile.has_gpu else CPU_LANES
     return RunConfig(
-        model=_absolute(asked.model),
-        stage_2=asked.stage_2 and _absolute(asked.stage_2),
-        judges=tuple(_absolute(judge) for judge in asked.judge),
-        held_out=asked.held_out and _absolute(asked.held_out),
+        model=absolute(asked.model),
+        stage_2=asked.stage_2 and absolute(asked.stage_2),
+        judges=tuple(absolute(judge) for judge in asked.judge),
+        held_out=asked.held_out and absolute(asked.held_out),
         revision=asked.revision,
         seed=asked.seed,
         stage_1_lanes=asked.lanes or profile.lanes or lanes,
@@ -220,9 +220,3 @@ def _require_sizes(requests: Sequence[Request], models: Cascade) -> None:
                     f"view {name!r} cuts a picture into {cells} cells a side, but {model} draws "
                     f"{size} px; choose fewer, or another model"
                 )
-
-
-def _absolute(model: str) -> str:
-    """Return a folder's absolute path, since tasks may start elsewhere; a name stays a name."""
-    folder = Path(model).expanduser()
-    return str(folder.resolve()) if folder.is_dir() and model != "mini" else model

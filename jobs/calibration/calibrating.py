@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 
-from fundiff.catalogue import check_folder
+from fundiff.catalogue import absolute, check_folder
 from jobs.calibration.calibration import Agreement, Calibration
 from jobs.calibration.controls import KINDS, Control, choose
 from jobs.calibration.drawing import PER_KIND, draw_controls
@@ -59,7 +59,7 @@ def calibrate(
     """
     folder = RunFolder(trial.run)
     config = RunConfig.from_json(read_json(folder.run_json))
-    named = map(_absolute, trial.judges)
+    named = map(absolute, trial.judges)
     judges = tuple(dict.fromkeys(named)) or (*config.selecting, *_held_out(config))
     for judge in judges:
         check_folder(judge, "config.json")
@@ -101,12 +101,6 @@ def _chosen(
     kinds = {request.kind for request in drawn}
     others = (request for request in requests.values() if request.kind not in kinds)
     return drawn + choose(others, per_kind, rated)
-
-
-def _absolute(judge: str) -> str:
-    """Return a folder's absolute path, as run.json has it; a hub id stays as it is."""
-    folder = Path(judge).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else judge
 
 
 def _held_out(config: RunConfig) -> tuple[str, ...]:

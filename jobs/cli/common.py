@@ -108,6 +108,8 @@ def command(group: click.Group, name: str, example: str) -> Callable[[F], click.
         def guarded(*args: Any, **kwargs: Any) -> Any:
             try:
                 return function(*args, **kwargs)
+            except BrokenPipeError:  # click ends quietly when nobody reads on
+                raise
             except (ValueError, OSError) as error:
                 click.secho(f"fundiff: {error}", err=True, fg="red")
                 sys.exit(USAGE if isinstance(error, SourceError) else ERROR)

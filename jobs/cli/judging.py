@@ -35,6 +35,7 @@ def score(
 
     `fundiff top RUN --by NAME` ranks by it from then on, and so do the other commands.
     """
+    from fundiff.catalogue import absolute
     from jobs import steps
     from jobs.scoring import Scoring, agreement, name_of, place_scoring, unscored
     from jobs.submitting import run_order
@@ -44,8 +45,7 @@ def score(
     resources = load_profile(profile or ("gpu" if cluster == "slurm" else "cpu"))
     if device is None and resources.has_gpu:
         device = "cuda"  # a GPU that is missing must show
-    path = Path(judge).expanduser()
-    judge = str(path.resolve()) if path.is_dir() else judge
+    judge = absolute(judge)
     scoring = Scoring(name or name_of(judge), judge, device)
     number = place_scoring(folder, scoring)
     for line in run_order(folder, steps.score, number, cluster, resources):

@@ -1,13 +1,11 @@
 """The page: one template, one style sheet and the same scripts, for a server and for a file."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jobs.rendering import sha256, template
 
 STYLE = "gallery.css"
 
@@ -86,18 +84,9 @@ def whole_page(
 
 
 def _render(**values: Any) -> str:
-    environment = Environment(
-        loader=PackageLoader("jobs"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     nothing = {"note": "", "pages": (), "number": 0, "scripts": (), "script_names": ()}
-    template = environment.get_template("gallery.html.j2")
-    return template.render(nothing | {"styles": (), "policy": ""} | values)
+    return template("gallery.html.j2").render(nothing | {"styles": (), "policy": ""} | values)
 
 
 def _hash(text: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return f"'sha256-{digest}'"
+    return f"'sha256-{sha256(text)}'"

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from jobs.exports.entry import FACTS, Entry
 from jobs.exports.shards import runs
+from jobs.rendering import template
 from manifests.files import write_bytes, write_whole
 from manifests.schemas import PICTURE
 
@@ -139,15 +139,7 @@ def card(origin: Mapping[str, Any], kinds: Mapping[str, int], size: int, on_disk
             "dataset_size": size,
         },
     }
-    page = Environment(
-        loader=PackageLoader("jobs"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    page.filters["code"] = _code
-    return page.get_template("dataset_card.md.j2").render(
+    return template("dataset_card.md.j2", code=_code).render(
         front=yaml.safe_dump(front, sort_keys=False, allow_unicode=True),
         origin=origin,
         kinds=kinds,

@@ -1,18 +1,17 @@
 """Writes the report: one HTML page with nothing outside of it."""
 
 import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from jobs.config import RunConfig
 from jobs.origin import origin_of
 from jobs.pictures import best_pictures, image_of
+from jobs.rendering import sha256, template
 from jobs.report import figures, tables
 from jobs.report.svg import COLOURS
 from manifests.files import read_json, write_bytes
@@ -52,7 +51,7 @@ def write_report(folder: RunFolder, output: Path) -> int:
     """
     facts = facts_of(folder)
     done = sum(1 for _ in folder.markers.glob("shard-*.json"))
-    page = _template().render(
+    page = template("report.html.j2", sha256=sha256).render(
         facts,
         origin=origin_of(folder),
         requests=count_requests(folder.manifest),
@@ -135,20 +134,3 @@ def _best(folder: RunFolder) -> Iterator[dict[str, Any]]:
             "width": width,
             "height": height,
         }
-
-
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("jobs"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["sha256"] = _sha256
-    return environment.get_template("report.html.j2")
-
-
-def _sha256(text: str) -> str:
-    """Return the hash by which a Content-Security-Policy names a text."""
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
