@@ -10,7 +10,7 @@ from fundiff.denoise import PANELS
 from fundiff.pictures import to_image, to_tensor
 from fundiff.view_names import FAR, bases, view
 from jobs.cards import original_of
-from jobs.gallery import words
+from jobs.curation.looks import words
 from jobs.pictures import best_pictures, image_of
 from jobs.sheets import PAPER, Panel, sheet
 from manifests.layout import RunFolder

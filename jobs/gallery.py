@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from jobs.curation.catalogue import Row, describe, details, keeps_of, look_of_row
-from jobs.curation.looks import words as words
 from jobs.curation.page import whole_page
 from jobs.curation.pictures import RunPictures, place_of
 from jobs.pictures import image_of
