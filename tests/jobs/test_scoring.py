@@ -103,3 +103,18 @@ def test_an_index_knows_nothing_of_scores_that_came_later(run, other_judge):
     assert work_scoring(str(run.path), number)
     build_index(run)
     assert run.index.read_bytes() == before
+
+
+@pytest.mark.slurm
+def test_a_run_is_scored_by_a_real_slurm(slurm_cluster, run, other_judge, tmp_path):
+    """As one job, to the same rows as in this process."""
+    profile = tmp_path / "tiny.toml"
+    profile.write_text('partition = "gpu"\nmem_gb = 2\ntimeout_min = 30\n')
+    asked = ["score", str(run.path), "--judge", other_judge, "--device", "cpu"]
+    result = CliRunner().invoke(
+        main, [*asked, "--name", "far", "--cluster", "slurm", "--profile", str(profile)]
+    )
+    assert result.exit_code == 0, result.output
+    slurm_cluster.wait_for(lambda: not unscored(run, "far"), 120, "the run was scored")
+    assert work_scoring(str(run.path), place_scoring(run, Scoring("near", other_judge, "cpu")))
+    assert scores(run, "far") == scores(run, "near")
