@@ -104,13 +104,15 @@ def best_of_n(rules: Rules) -> Policy:
 
     A round brings `candidates` through stage I, without the worst of them if half-way there is
     pruning, and the best of them through stage II. There are rounds until `want` are accepted or
-    `max_candidates` drawn; if too few were, the best of the others are kept in their place.
+    `max_candidates` drawn; if too few were, the best of the others are kept in their place, those
+    that came to the end first.
     Without a bar every picture that reaches the end is accepted.
 
     Returns:
         One verdict per candidate that was started, in the order of the candidates.
     """
     verdicts: dict[int, Verdict] = {}
+    first: dict[int, Marks] = {}
     final: dict[int, Marks] = {}
     accepted: list[int] = []
     drawn = 0
@@ -125,6 +127,7 @@ def best_of_n(rules: Rules) -> Policy:
             if not chosen:
                 continue
         judged = yield Draw(1, chosen)
+        first |= {c: marks for c in chosen if (marks := judged[c]) is not None}
         places = rules.finalists or rules.want - len(accepted)
         chosen = _best(chosen, judged, places, "stage 1", verdicts)
         if not chosen:
@@ -138,8 +141,25 @@ def best_of_n(rules: Rules) -> Policy:
                 final[candidate] = marks
         accepted = _accepted(final, rules)
 
-    verdicts |= _final_verdicts(final, accepted, drawn, rules)
+    verdicts |= _final_verdicts(final, accepted, rules)
+    missing = max(0, rules.want - len(accepted))
+    for candidate in _others(first, final, verdicts)[:missing]:
+        reason = f"{verdicts[candidate].reason}; kept as one of the best of {drawn}"
+        verdicts[candidate] = Verdict(candidate, "kept", reason)
     return [verdicts[candidate] for candidate in sorted(verdicts)]
+
+
+def _others(
+    first: Mapping[int, Marks], final: Mapping[int, Marks], verdicts: Mapping[int, Verdict]
+) -> list[int]:
+    """Return the candidates that may take an empty place: the best that came to the end first."""
+    early = {c: marks for c, marks in first.items() if c not in final}
+    return [
+        c
+        for marked in (final, early)
+        for c in ranked(marked)
+        if verdicts[c].status == "rejected" and not marked[c].veto
+    ]
 
 
 def _best(
@@ -174,15 +194,12 @@ def _passes(marks: Marks, accept: float | None) -> bool:
 
 
 def _final_verdicts(
-    final: Mapping[int, Marks], accepted: list[int], drawn: int, rules: Rules
+    final: Mapping[int, Marks], accepted: list[int], rules: Rules
 ) -> dict[int, Verdict]:
-    """Return how those ended that came to the end: the best of the others fill empty places."""
+    """Return how those ended that came to the end."""
     stage = f"stage {rules.stages}"
-    ranking = ranked(final)
-    others = [c for c in ranking if c not in accepted and not final[c].veto]
-    kept = others[: max(0, rules.want - len(accepted))]
     verdicts = {c: Verdict(c, "accepted", "") for c in accepted}
-    for rank, candidate in enumerate(ranking, start=1):
+    for rank, candidate in enumerate(ranked(final), start=1):
         if candidate in accepted:
             continue
         marks = final[candidate]
@@ -192,11 +209,7 @@ def _final_verdicts(
             reason = f"{stage}: score {marks.scores[0]:.4f} is below {rules.accept:g}"
         else:
             reason = f"{stage}: rank {rank} of {len(final)}, {rules.accept_rank} are accepted"
-        if candidate in kept:
-            reason += f"; kept as one of the best of {drawn}"
-        verdicts[candidate] = Verdict(
-            candidate, "kept" if candidate in kept else "rejected", reason
-        )
+        verdicts[candidate] = Verdict(candidate, "rejected", reason)
     return verdicts
 
 

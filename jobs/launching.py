@@ -155,11 +155,23 @@ def _plan(
     config.cascade.check_folders()
     for judge in (*config.selecting, *filter(None, [config.held_out])):
         check_folder(judge, "config.json")
-    if config.held_out in config.selecting:
-        raise ValueError(f"judge {config.held_out!r} selects, so it cannot be held out; drop one")
+    _require_different(config)
     _require_sizes(requests, config.cascade)
     plan_run(requests, folder, config, asked.requests_per_shard)
     return requests, config
+
+
+def _require_different(config: RunConfig) -> None:
+    """Refuse a judge that is asked twice, whatever its revisions, as far as its name tells."""
+    seen: set[str] = set()
+    for judge in (*config.selecting, *filter(None, [config.held_out])):
+        name = judge if Path(judge).is_dir() else judge.partition("@")[0]
+        if name in seen:
+            raise ValueError(
+                f"judge {judge!r} is named twice; each selects once, or is held out and selects "
+                "nothing"
+            )
+        seen.add(name)
 
 
 def _bars(asked: Launch, config: RunConfig) -> dict[str, float]:

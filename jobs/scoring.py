@@ -146,7 +146,7 @@ class Agreement:
 
     Attributes:
         kind: Of the requests.
-        candidates: That both have scored.
+        candidates: That both have scored, of requests with more than one.
         spearman: Mean rank correlation of their scores within a request, or None.
         same_best: Share of the requests whose best candidate is the same.
     """
@@ -158,16 +158,19 @@ class Agreement:
 
 
 def agreement(folder: RunFolder, name: str) -> list[Agreement]:
-    """Return how a judge that scored a run agrees with the run's own, kind by kind."""
+    """Return how a judge that scored a run agrees with the run's own, kind by kind.
+
+    A request counts with the furthest stage that more than one of its candidates ended in.
+    """
     found: dict[str, list[tuple[list[float], list[float]]]] = {}
     query = """
         select any_value(candidates.kind), list(candidates.score), list(scores.score)
         from read_parquet($index) as candidates
             join read_parquet($parts) as scores using (request_id, candidate, stage)
-        where (request_id, stage) in (
-            select (request_id, max(stage)) from read_parquet($index) group by request_id
-        )
-        group by request_id
+        where candidates.score is not null
+        group by request_id, stage
+        having count(*) > 1
+        qualify row_number() over (partition by request_id order by stage desc) = 1
     """
     parts = [literal(path) for path in parts_of_judges(folder, [name])[name]]
     with database() as connection:

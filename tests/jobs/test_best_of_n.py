@@ -103,6 +103,15 @@ def test_a_veto_is_stronger_than_any_score_and_is_not_kept_either():
     assert verdicts[0].reason == "stage 2: veto, two halves"
 
 
+def test_where_the_finalists_fail_the_best_of_the_others_are_kept():
+    """One is vetoed, one fails in stage II: the third of stage I takes the one place."""
+    marks = {0: [None, 0.9, Marks((0.8,), "veto")], 1: [None, 0.8, None], 2: [None, 0.7],
+             3: [None, 0.6]}  # fmt: skip
+    _, verdicts = play(best_of_n(Rules(4, 1, 4, finalists=2)), marks)
+    assert statuses(verdicts) == ["rejected", "failed", "kept", "rejected"]
+    assert verdicts[2].reason == "stage 1: rank 3 of 4, 2 go on; kept as one of the best of 4"
+
+
 def test_a_failed_candidate_is_never_ranked_before_a_poor_one():
     """Also when scores are negative."""
     marks = {0: [None, None], 1: [None, -0.9, -0.8], 2: [None, -0.5, None]}
@@ -170,10 +179,12 @@ def test_every_candidate_that_is_started_ends_with_one_verdict(
     assert [v.candidate for v in verdicts] == started
     assert len(started) <= candidates + extra
     given_out = [v for v in verdicts if v.status in ("accepted", "kept")]
+    ended = {c for d in draws if d.stage == stages for c in d.candidates}
     for verdict in given_out:
-        last = scores[verdict.candidate][stages]
+        last = scores[verdict.candidate][stages if verdict.candidate in ended else 1]
         assert isinstance(last, float)
         assert verdict.status == "kept" or accept is None or last >= accept
+        assert verdict.status == "kept" or verdict.candidate in ended
     kept = [v for v in given_out if v.status == "kept"]
     assert not kept or len(given_out) <= want
     assert all(v.reason for v in verdicts if v.status != "accepted")

@@ -7,13 +7,26 @@ import pytest
 from click.testing import CliRunner
 
 from jobs.cli import main
+from jobs.config import RunConfig
+from jobs.planning import plan_run
 from jobs.scoring import Scoring, agreement, name_of, place_scoring, unscored, work_scoring
+from manifests.files import sha256_file
 from manifests.index import build_index
 from manifests.layout import RunFolder
 from manifests.ranking import top
-from manifests.results import markers, read_rows
+from manifests.results import (
+    Marker,
+    PartFile,
+    markers,
+    publish_marker,
+    read_rows,
+    write_part,
+)
 from manifests.schemas import SCORES
 from manifests.tables import read_rows as read_table
+from tests.manifests.rows import candidate, png, request
+
+SMALL = {"candidates": 4, "want": 1, "max_candidates": 4, "stages": 1}
 
 
 @pytest.fixture
@@ -65,6 +78,28 @@ def test_another_judge_ranks_the_run_anew(run, other_judge, tmp_path):
     for keys in by_request.values():
         final = [key for key in keys if said[key]["stage"] == 2]
         assert final == sorted(final, key=lambda key: -said[key]["score"])
+
+
+def test_what_was_drawn_and_not_scored_is_no_part_of_an_agreement(tmp_path, tiny_if):
+    """A candidate whose judge failed has a picture and no score; one alone agrees with nothing."""
+    asked = [request(**SMALL), request(**SMALL, seed=1)]
+    folder = RunFolder(tmp_path / "run")
+    plan_run(asked, folder, RunConfig(model=str(tiny_if)), 2)
+    drawn = [
+        candidate(asked[0].request_id, n, stage=1, image=None, stage_1_image=png(40 * n, side=8),
+                  score=None if n == 2 else 0.1 * n)
+        for n in range(4)
+    ]  # fmt: skip
+    drawn.append(candidate(asked[1].request_id, 0, stage=1, image=None, stage_1_image=png(7)))
+    part = write_part(folder, 0, "attempt", drawn)
+    file = PartFile(part.name, len(drawn), sha256_file(part))
+    publish_marker(folder, Marker(0, "attempt", (file,), len(drawn)))
+    build_index(folder)
+    number = place_scoring(folder, Scoring("judge", str(tiny_if / "judge")))
+    assert work_scoring(str(folder.path), number)
+    assert len(scores(folder, "judge")) == 5
+    (agreed,) = agreement(folder, "judge")
+    assert (agreed.kind, agreed.candidates) == ("anagram", 3)
 
 
 def test_what_is_scored_is_not_scored_again(run, tiny_if):
