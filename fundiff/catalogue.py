@@ -58,7 +58,7 @@ class Cascade:
     Attributes:
         stage_1: Repository of the first UNet and of the text encoder.
         stage_2: Repository of the second UNet.
-        judge: Repository of the CLIP-like model that scores, unless others are named.
+        judge: The CLIP-like model that scores, unless others are named: `mini` or a repository.
         revision: Git revision of the hub repositories of the two stages; None is the newest.
     """
 
@@ -84,9 +84,15 @@ class Cascade:
 def check_folder(model: str, file: str) -> None:
     """Refuse what is plainly no model: a folder without a file that it must have, or no hub id.
 
+    Args:
+        model: `mini`, which is always there, a folder, or a hub id.
+        file: That a folder must have.
+
     Raises:
         ModelError: With what is missing.
     """
+    if model == "mini":
+        return
     folder = Path(model).expanduser()
     if not folder.is_dir():
         hub_id(model)
@@ -112,7 +118,7 @@ def cascade(model: str, stage_2: str | None = None, revision: str | None = None)
         model = str(folder / "stage-1")
         stage_2 = stage_2 or str(folder / "stage-2")
         if (folder / "judge").is_dir():
-            judge = str(folder / "judge")
+            judge = "mini" if folder == MINI else str(folder / "judge")
     stage_2 = stage_2 or STAGE_2.get(model)
     if stage_2 is None:
         raise ValueError(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from fundiff.catalogue import DEFAULT_JUDGE, ModelError
+from fundiff.catalogue import DEFAULT_JUDGE, MINI, ModelError
 from fundiff.models import fetch_whole
 from fundiff.preprocessing import Preprocessing, preprocessing
 
@@ -100,7 +100,8 @@ def load_judge(model: str, device: torch.device) -> Judge:
     """Return a judge: CLIP, SigLIP, SigLIP 2 of fixed resolution, PickScore and the like.
 
     Args:
-        model: Hub id, with a revision as in `owner/name@revision` or the newest; or a folder.
+        model: `mini`, a hub id, with a revision as in `owner/name@revision` or the newest, or a
+            folder.
         device: Where it goes, in float32 whatever the weights are stored in.
 
     Raises:
@@ -147,6 +148,8 @@ def _network(folder: Path) -> Any:
 
 def _fetched(model: str) -> Path:
     """Return the folder of a judge; a folder's own name may have an @ in it."""
+    if model == "mini":
+        return MINI / "judge"
     if Path(model).expanduser().is_dir():
         return fetch_whole(model)
     name, _, revision = model.partition("@")

@@ -193,6 +193,11 @@ class Request:
                 f"accept_rank is {self.accept_rank} and accept {self.accept:g}; a candidate is "
                 "accepted by its rank or by its score, give one of them"
             )
+        if self.finalists is not None and self.finalists > self.candidates:
+            raise ValueError(
+                f"finalists is {self.finalists}, more than the {self.candidates} candidates of a "
+                "round; lower it"
+            )
         if self.accept_rank is not None and self.accept_rank < self.want:
             raise ValueError(
                 f"accept_rank is {self.accept_rank}, below the {self.want} of want; "

@@ -111,7 +111,7 @@ def _calibration(data: dict[str, Any]) -> Calibration:
 
 def _verdict(data: dict[str, Any]) -> KindVerdict:
     _only(data, KindVerdict)
-    may_select, controls = data["may_select"], data["controls"]
+    may_select = data["may_select"]
     if may_select is not None and not isinstance(may_select, bool):
         raise ValueError("may_select is neither true, false nor null")
     auc = {
@@ -128,9 +128,8 @@ def _verdict(data: dict[str, Any]) -> KindVerdict:
         _maybe(_number, data["spearman_overall"], "spearman_overall", -1, 1),
         _maybe(_number, data["accept"], "accept", -2, 2),
         _number(data["false_accepts"], "false_accepts", 0, 1),
-        _maybe(_number, data["false_accepts_at_most"], "false_accepts_at_most", 0, 1),
         _maybe(_number, data["passes"], "passes", 0, 1),
-        _count(controls, "controls"),
+        *(_count(data[name], name) for name in ("reached", "controls", "requests")),
     )
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 Numbers = Sequence[float] | npt.NDArray[np.float64]
 
 LEVEL = 0.95
-"""Of all intervals and bounds."""
+"""Of all intervals."""
 
 RESAMPLES = 10_000
 
@@ -106,33 +106,3 @@ def bar(controls: Numbers, false_accepts: float) -> float:
     allowed = math.floor(false_accepts * len(controls) + 1e-9)
     first_refused = np.sort(controls)[::-1][allowed]
     return float(np.nextafter(first_refused, np.inf))
-
-
-def highest_rate(reached: int, controls: int) -> float:
-    """Return how often controls may reach a bar that so many of these reached, at most.
-
-    The one-sided bound of Clopper & Pearson, 1934, doi:10.1093/biomet/26.4.404: with a rate
-    above it, as few as `reached` come in less than 5 % of all cases. It holds for a bar that was
-    put above one of the very controls, too (Wilks, 1941, doi:10.1214/aoms/1177731788).
-    """
-    if reached >= controls:
-        return 1.0
-    low, high = reached / controls, 1.0
-    while high - low > 1e-12:
-        middle = (low + high) / 2
-        enough = _at_most(reached, controls, middle) > 1 - LEVEL
-        low, high = (middle, high) if enough else (low, middle)
-    return high
-
-
-def _at_most(successes: int, tries: int, rate: float) -> float:
-    """Return the probability of at most so many successes, for a rate between 0 and 1."""
-    logs = (
-        math.lgamma(tries + 1)
-        - math.lgamma(k + 1)
-        - math.lgamma(tries - k + 1)
-        + k * math.log(rate)
-        + (tries - k) * math.log1p(-rate)
-        for k in range(successes + 1)
-    )
-    return math.fsum(math.exp(log) for log in logs)

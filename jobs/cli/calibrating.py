@@ -116,14 +116,13 @@ def _measures(verdict: "KindVerdict") -> list[tuple[str, str, str]]:
 
 
 def _bar(verdict: "KindVerdict") -> str:
-    if verdict.accept is None or verdict.false_accepts_at_most is None:
+    if verdict.accept is None:
         return "no bar: it has no controls"
     passes = f"{verdict.passes:.0%}" if verdict.passes is not None else "none"
     return (
-        f"accept {verdict.accept:.4f}: at most {verdict.false_accepts:.1%} of each sort of its "
-        f"{verdict.controls} controls reach it, of others up to "
-        f"{verdict.false_accepts_at_most:.0%} might; {passes} of what was {verdict.positives} "
-        "passes"
+        f"accept {verdict.accept:.4f}: {verdict.reached} of {verdict.controls} controls, of "
+        f"{verdict.requests} requests, reach it, at most {verdict.false_accepts:.1%} of each "
+        f"sort; of other requests more may; {passes} of what was {verdict.positives} passes"
     )
 
 

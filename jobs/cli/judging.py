@@ -15,7 +15,7 @@ from manifests.layout import RunFolder
 @command(main, "score", "fundiff score runs/night1 --judge google/siglip2-so400m-patch14-384")
 @run_argument
 @click.option("--judge", required=True, help="Hub id or folder of a CLIP-like model.")
-@click.option("--name", help="What --by will know it as; made of the judge's name if not given.")
+@click.option("--name", help="What --by knows it as; made of the judge's name if not given.")
 @click.option("--device", type=click.Choice(["cpu", "cuda", "mps"]),
               help="A GPU if there is one.")  # fmt: skip
 @click.option("--cluster", type=click.Choice(["slurm", "local", "inline"]), default="local",
@@ -58,7 +58,7 @@ def score(
     if as_json:
         click.echo(json.dumps([asdict(each) for each in agreed]))
         return
-    table = Table("kind", "candidates", "Spearman", "same best", title=scoring.name)
+    table = Table("kind", "compared", "Spearman", "same best", title=scoring.name)
     for each in agreed:
         rho = "" if each.spearman is None else f"{each.spearman:.2f}"
         table.add_row(each.kind, str(each.candidates), rho, f"{each.same_best:.0%}")

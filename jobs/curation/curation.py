@@ -57,8 +57,10 @@ class Curation:
             filters: As for `top`.
 
         Raises:
-            ValueError: If there is no index yet, or a filter leaves nothing.
+            ValueError: If there is no index yet, a filter leaves nothing, or the run's picks
+                cannot be read.
         """
+        read_picks_table(folder)  # what cannot be read must not be found out at the first pick
         self.folder, self.who, self.run = folder, who, run_digest(folder)
         self._best, self._filters = best, filters
         self._lock = Lock()

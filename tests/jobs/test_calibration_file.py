@@ -19,7 +19,7 @@ from jobs.calibration.verdicts import KindVerdict
 ESTIMATE = Estimate(0.9, 0.8, 1.0, 12)
 FULL = KindVerdict(
     True, "yes", "picked", {"one_prompt": ESTIMATE, "together": ESTIMATE}, ESTIMATE, ESTIMATE,
-    -0.25, 0.27, 0.05, 0.1, 0.4, 96,
+    -0.25, 0.27, 0.05, 0.4, 3, 96, 12,
 )  # fmt: skip
 EMPTY = KindVerdict(None, "cannot tell")
 CALIBRATION = Calibration(
@@ -69,6 +69,8 @@ def test_the_bars_are_those_of_one_judge(path):
         ),
         (("judges", "a/judge", "anagram", "may_select"), 1, "may_select is neither true"),
         (("judges", "a/judge", "anagram", "controls"), -1, "controls has the count -1"),
+        (("judges", "a/judge", "anagram", "reached"), 0.5, "reached has the count 0.5"),
+        (("judges", "a/judge", "anagram", "requests"), None, "requests has the count None"),
         (("judges", "a/judge", "anagram", "positives"), "all", "positives 'all' is unknown"),
         (("judges", "a/judge", "anagram", "auc", "all"), None, "sort of control 'all'"),
         (("judges", "a/judge", "anagram", "auc", "together", "low"), 2, "auc is 2, no number"),

@@ -13,7 +13,6 @@ from jobs.calibration.statistics import (
     auc,
     auc_within,
     bar,
-    highest_rate,
     mean,
     ranks,
     spearman,
@@ -119,30 +118,3 @@ def test_a_bar_lets_no_more_controls_through_than_it_may(controls, share):
     assert sum(score >= found for score in controls) <= allowed
     below = np.nextafter(found, -np.inf)
     assert sum(score >= below for score in controls) > allowed
-
-
-@pytest.mark.parametrize(
-    ("reached", "controls", "rate"),
-    [
-        (0, 20, 1 - 0.05 ** (1 / 20)),
-        (0, 59, 1 - 0.05 ** (1 / 59)),
-        (19, 20, 0.95 ** (1 / 20)),
-        (1, 20, 0.21610616),
-        (5, 100, 0.10225338),
-        (7, 7, 1.0),
-    ],
-)
-def test_the_bound_on_false_accepts_is_clopper_and_pearsons(reached, controls, rate):
-    """In closed form at the ends, from their equation, solved elsewhere, between."""
-    assert highest_rate(reached, controls) == pytest.approx(rate, abs=1e-6)
-
-
-@given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))))
-def test_at_the_bound_so_few_reach_the_bar_once_in_twenty_times(counts):
-    """The binomial distribution, summed in fractions."""
-    reached, controls = counts
-    rate = Fraction(highest_rate(reached, controls))
-    below = sum(
-        math.comb(controls, k) * rate**k * (1 - rate) ** (controls - k) for k in range(reached + 1)
-    )
-    assert float(below) == pytest.approx(0.05, abs=1e-6)

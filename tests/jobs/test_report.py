@@ -366,7 +366,7 @@ def test_the_page_tells_the_numbers(page):
     """Header, tables, captions; and a figure for everything there is."""
     words = words_of(page)
     for said in (
-        "rich Drawn with mini , seed 0; scored by mini/judge ; fundiff 0.",
+        "rich Drawn with mini , seed 0; scored by mini ; fundiff 0.",
         "4 requests", "20 candidates", "3 accepted", "4 kept", "11 rejected", "2 failed",
         "2,640 UNet lanes",
         "anagram after stage I 1 of 2 0.250 4 0.400 +0.150",

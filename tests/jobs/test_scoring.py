@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from jobs.cli import main
 from jobs.config import RunConfig
+from jobs.launching import Launch, describe
 from jobs.planning import plan_run
 from jobs.scoring import Scoring, agreement, name_of, place_scoring, unscored, work_scoring
 from manifests.files import sha256_file
@@ -153,3 +156,19 @@ def test_a_run_is_scored_by_a_real_slurm(slurm_cluster, run, other_judge, tmp_pa
     slurm_cluster.wait_for(lambda: not unscored(run, "far"), 120, "the run was scored")
     assert work_scoring(str(run.path), place_scoring(run, Scoring("near", other_judge, "cpu")))
     assert scores(run, "far") == scores(run, "near")
+
+
+def test_the_embedded_judge_has_a_name_and_no_judge_is_asked_twice(tmp_path):
+    """`mini` is one; a second name of the same repository is refused before anything is written."""
+    source = Path(__file__).parent / "pairs.csv"
+    plain = Launch(source, tmp_path / "run", "inline", judge=("mini",))
+    assert RunConfig("mini").selecting == ("mini",)
+    assert describe(plain)
+    for judges, held_out in (
+        (("mini", "mini"), None),
+        (("mini",), "mini"),
+        (("a/b",), "a/b@main"),
+    ):
+        with pytest.raises(ValueError, match="is named twice"):
+            describe(replace(plain, judge=judges, held_out=held_out))
+    assert not (tmp_path / "run").exists()
