@@ -8,7 +8,9 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, TextIO
 
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -30,12 +32,42 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], file: TextI
     writer.writerows(map(_cell, row) for row in rows)
 
 
-def table_of(columns: Sequence[str], rows: Iterator[Sequence[Any]], most: int) -> Table:
-    """Return the first rows as a table for a terminal, without what the terminal would obey."""
-    table = Table(*(escape(_printable(column)) for column in columns))
-    for row in islice(rows, most):
-        table.add_row(*(Text(_printable(_cell(value))) for value in row))
-    return table
+def table_of(
+    columns: Sequence[str], rows: Iterator[Sequence[Any]], most: int, console: Console
+) -> RenderableType:
+    """Return the first rows as a table for a terminal, without what the terminal would obey.
+
+    Where the columns are too many for their words to fit beside each other, each row is a record
+    of its own instead, with a line per column.
+    """
+    names = [Text(_printable(column)) for column in columns]
+    cells = [[Text(_printable(_cell(value))) for value in row] for row in islice(rows, most)]
+    table = Table(*(escape(name.plain) for name in names))
+    for row in cells:
+        table.add_row(*row)
+    if _least_width(table, console) <= console.width:
+        return table
+    parts = [part for n, row in enumerate(cells, 1) for part in _record(n, names, row)]
+    return Group(*parts) if parts else Text("no rows")
+
+
+def _least_width(table: Table, console: Console) -> int:
+    """Return the characters that a table takes if no word of it is broken."""
+    boundless = console.options.update(width=_BOUNDLESS)
+    return console.measure(table, options=boundless).minimum
+
+
+_BOUNDLESS = 10**9
+
+
+def _record(n: int, names: Sequence[Text], row: Sequence[Text]) -> Iterator[RenderableType]:
+    yield Rule(f"row {n}", align="left")
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(no_wrap=True)
+    lines.add_column(overflow="fold")
+    for name, value in zip(names, row, strict=True):
+        lines.add_row(name, value)
+    yield lines
 
 
 def plain(value: Any) -> Any:

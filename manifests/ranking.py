@@ -33,7 +33,8 @@ def ranking(folder: RunFolder, n: int, filters: Filters) -> Iterator[dict[str, A
         filters: Which of them, and by whom they are ranked.
 
     Yields:
-        Rows of the index with `rank` and the request's prompts, views, style and tags.
+        Rows of the index with `rank` and the request's prompts, views, style and tags; if it is
+        ranked by judges, with `by`: each one's score, None where not all of them gave one.
 
     Raises:
         ValueError: If there is no index yet, no picks or no such judge where they are asked for,
@@ -50,17 +51,27 @@ def ranking(folder: RunFolder, n: int, filters: Filters) -> Iterator[dict[str, A
         _require_rows(connection, folder, filters)
         if filters.distinct is not None:
             _drop_twins(connection, folder, n, filters.distinct)
-        for batch in connection.sql(_ROWS).to_arrow_reader(2**12):
-            yield from batch.to_pylist()
+        query = _ROWS.format(*(_BY if filters.by else ("", "")))
+        for batch in connection.sql(query).to_arrow_reader(2**12):
+            for row in batch.to_pylist():
+                yield row | _by(filters.by, row) if filters.by else row
 
 
 _ROWS = """
-    select candidates.*, rank, prompts, views, style, tags
+    select candidates.*, rank, prompts, views, style, tags {}
     from ranked
         join candidates using (request_id, candidate)
-        join requests using (request_id)
+        join requests using (request_id) {}
     order by best desc nulls last, request_id, rank
 """
+
+_BY = ', said as "by"', "left join judged using (request_id, candidate)"
+
+
+def _by(names: Sequence[str], row: dict[str, Any]) -> dict[str, dict[str, float | None]]:
+    """Return what judges said of a candidate, by name."""
+    judges = dict.fromkeys(names)
+    return {"by": dict(zip(judges, row["by"], strict=True)) if row["by"] else judges}
 
 
 def _make_views(connection: Any, folder: RunFolder) -> None:
@@ -93,7 +104,7 @@ def _make_picked(connection: Any, folder: RunFolder) -> None:
 
 
 def _make_judged(connection: Any, folder: RunFolder, names: Sequence[str]) -> None:
-    """Make the table judged, of the candidates' mean ranks by some judges, ties on average."""
+    """Make the table judged: candidates' mean ranks by judges, ties on average, and scores."""
     judges = parts_of_judges(folder, names)
     scores = " union all ".join(
         f"select {number} as judge, request_id, candidate, stage, score "
@@ -107,12 +118,12 @@ def _make_judged(connection: Any, folder: RunFolder, names: Sequence[str]) -> No
             from ({scores}) semi join candidates using (request_id, candidate, stage)
             group by all
         ), places as (
-            select request_id, candidate,
+            select request_id, candidate, judge, score,
                 rank() over (partition by judge, request_id, stage order by score desc)
                 + (count(*) over (partition by judge, request_id, stage, score) - 1) / 2 as place
             from scores
         )
-        select request_id, candidate, avg(place) as place
+        select request_id, candidate, avg(place) as place, list(score order by judge) as said
         from places group by all having count(*) = {len(judges)}
     """)
 

@@ -22,7 +22,7 @@ def read_picks(words: Iterable[str]) -> list[Key]:
     Args:
         words: `REQUEST:CANDIDATE`, or paths of CSV or Parquet files with the columns request_id
             and candidate. Where they have a rating, as `picks.parquet` has, 3 is the least of a
-            pick.
+            pick; what is crossed out has none.
 
     Raises:
         ValueError: If a word is neither, or a file lacks the columns.
@@ -53,7 +53,7 @@ def _read_file(path: Path) -> Iterator[Key]:
         for row in rows:
             if "rating" not in row or int(row["rating"] or 0) >= PICKED:
                 yield str(row["request_id"]), int(row["candidate"])
-    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} holds no picks ({str(error).splitlines()[0]}); "
             "it needs the columns request_id and candidate"

@@ -38,9 +38,22 @@ run_argument = click.argument(
     "run", type=click.Path(path_type=Path), metavar="RUN", callback=_require_run
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print data and nothing else.")
+EVERY = 2**31 - 1
+"""More candidates than any request has."""
+
+
+def _best(context: click.Context, _parameter: click.Parameter, best: int | None) -> int:
+    """Return how many candidates of a request are wanted: who picked them wants them all.
+
+    Click has read what is given, such as `--picked`, before what is not, such as `-n` then.
+    """
+    return best or (EVERY if context.params.get("picked") else 3)
+
+
 best_option = click.option(
-    "-n", "--best", type=click.IntRange(min=1), default=3, show_default=True, help="Per request."
-)
+    "-n", "--best", type=click.IntRange(min=1), callback=_best,
+    help="Per request; 3 if not given, or all with --picked.",
+)  # fmt: skip
 
 
 def filter_options(function: F) -> F:
@@ -51,11 +64,13 @@ def filter_options(function: F) -> F:
         click.option("--text", help="Only requests with these words in style, prompts or tags."),
         click.option("--status", type=click.Choice(STATUSES), help="Only such candidates."),
         click.option("--min-score", type=float, help="Only candidates with this score or more."),
-        click.option("--picked", is_flag=True, help="Only candidates that somebody picked."),
+        click.option("--picked", is_flag=True,
+                     help="Only candidates that somebody picked; all of them without -n."),
         click.option("--distinct", type=click.FloatRange(0, 1), metavar="COSINE",
                      help="Pass over pictures that are more like a better one than this."),
         click.option("--by", multiple=True, metavar="JUDGE",
-                     help="Rank by this judge of `fundiff score`; by several together."),
+                     help="Rank the candidates of a request by this judge of `fundiff score`; by "
+                          "several together. Requests stay in the order of their scores."),
     )):  # fmt: skip
         function = option(function)
     return function

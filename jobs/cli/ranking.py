@@ -1,7 +1,7 @@
 """Commands that ask the scoring index: index, top, sql."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,13 +52,13 @@ def top(run: Path, best: int, as_json: bool, **filters: Any) -> None:
     if as_json:
         _print_json(rows)
     else:
-        out.print(_ranking_table(rows))
+        out.print(_ranking_table(rows, list(dict.fromkeys(filters["by"]))))
 
 
-def _ranking_table(rows: Iterable[Mapping[str, Any]]) -> Table:
-    table = Table("pick", "request", "score", "status")
-    for column in (0, 2, 3):
-        table.columns[column].no_wrap = True
+def _ranking_table(rows: Iterable[Mapping[str, Any]], judges: Sequence[str]) -> Table:
+    table = Table("pick", "request", "score", *map(escape, judges), "status")
+    for column in table.columns:
+        column.no_wrap = column.header != "request"
     for row in rows:
         seen = zip(row["prompts"], row["views"], strict=True)
         prompts = [p if v == "identity" else f"{p} ({v})" for p, v in seen]
@@ -66,10 +66,14 @@ def _ranking_table(rows: Iterable[Mapping[str, Any]]) -> Table:
         table.add_row(
             f"{row['request_id']}:{row['candidate']}",
             escape(asked) if row["rank"] == 1 else "",
-            "" if row["score"] is None else f"{row['score']:.3f}",
+            *map(_number, [row["score"], *(row["by"][judge] for judge in judges)]),
             row["status"],
         )
     return table
+
+
+def _number(score: float | None) -> str:
+    return "" if score is None else f"{score:.3f}"
 
 
 @command(
@@ -100,7 +104,7 @@ def _print_answer(answer: "Answer", as_json: bool, as_csv: bool) -> None:
     elif as_csv:
         write_csv(answer.columns, answer.rows, sys.stdout)
     else:
-        out.print(table_of(answer.columns, answer.rows, SHOWN))
+        out.print(table_of(answer.columns, answer.rows, SHOWN, out))
         if next(answer.rows, None) is not None:
             say(f"these are the first {SHOWN} rows; --json and --csv print all")
 

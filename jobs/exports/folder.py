@@ -39,7 +39,11 @@ def whole_folder(output: Path, replace: bool = False) -> Iterator[Path]:
         if output.exists():
             earlier = hidden.with_name(f"{hidden.name}-earlier")
             output.rename(earlier)
-            hidden.rename(output)
+            try:
+                hidden.rename(output)
+            finally:
+                if not output.exists():
+                    earlier.rename(output)
             shutil.rmtree(earlier)
         else:
             hidden.rename(output)

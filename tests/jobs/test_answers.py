@@ -69,9 +69,9 @@ def test_csv_has_nested_values_as_json():
     ]  # fmt: skip
 
 
-def shown(table) -> str:
+def shown(columns, rows, most) -> str:
     console = Console(file=io.StringIO(), width=60)
-    console.print(table)
+    console.print(table_of(columns, rows, most, console))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert isinstance(text, str)
     return text
@@ -80,15 +80,40 @@ def shown(table) -> str:
 def test_a_table_shows_the_first_rows_and_leaves_the_others():
     """So that one can see whether there are more."""
     rows = iter([(n,) for n in range(5)])
-    assert "2" not in shown(table_of(["n"], rows, 2))
+    assert "2" not in shown(["n"], rows, 2)
     assert next(rows) == (2,)
 
 
 def test_a_terminal_is_shown_text_and_obeys_nothing():
     """Neither escape sequences nor the markup of our own tables, in columns or cells."""
-    text = shown(table_of(["[red]a", "b\x1b[31m"], iter([("[/x]\x1b]0;x\x07", b"\x1b")]), 9))
+    text = shown(["[red]a", "b\x1b[31m"], iter([("[/x]\x1b]0;x\x07", b"\x1b")]), 9)
     assert "\x1b" not in text
     assert "\x07" not in text
     assert "[red]a" in text
     assert "[/x]" in text
     assert "<1 bytes>" in text
+
+
+def test_what_is_too_wide_for_a_table_is_shown_as_records():
+    """A line per column, each value whole, and markup and escape sequences are inert here too."""
+    columns = [f"column_{n}" for n in range(9)] + ["[red]b\x1b[31m"]
+    rows = [tuple(f"value-{row}-{n}" for n in range(10)) for row in range(2)]
+    text = shown(columns, iter([*rows, rows[0]]), 2)
+    lines = [line.split() for line in text.splitlines()]
+    names = [*columns[:-1], "[red]b\ufffd[31m"]
+    assert [line[:2] for line in lines if line[0] != "row"] == [
+        list(pair) for row in rows for pair in zip(names, row, strict=True)
+    ]
+    assert [line[:2] for line in lines if line[0] == "row"] == [["row", "1"], ["row", "2"]]
+    assert shown(columns, iter([]), 2) == "no rows\n"
+
+
+def test_long_texts_are_wrapped_in_a_table():
+    """Only words that do not fit make records of its rows."""
+    text = shown(["a", "b"], iter([("word " * 30, "word " * 30)]), 9)
+    assert "row 1" not in text
+    assert text.count("word") == 60
+    long = "w" * 150
+    text = shown(["a", "b"], iter([(long, 1)]), 9)
+    assert "row 1" in text
+    assert text.count("w") == 150 + 1

@@ -320,6 +320,22 @@ def test_an_export_that_fails_leaves_things_as_they_were(tmp_path):
     assert (tmp_path / "out" / name).read_bytes() == b"earlier"
 
 
+def test_an_export_that_cannot_take_its_place_puts_the_earlier_one_back(tmp_path):
+    """Here because its folder is gone when it is to be renamed."""
+    name = f"{'a' * 16}-001-candidate-00000.png"
+    with whole_folder(tmp_path / "out") as folder:
+        (folder / name).write_bytes(b"earlier")
+
+    def vanish() -> None:
+        with whole_folder(tmp_path / "out", replace=True) as folder:
+            folder.rmdir()
+
+    with pytest.raises(FileNotFoundError):
+        vanish()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / name).read_bytes() == b"earlier"
+
+
 def test_a_run_without_a_picture_exports_nothing(tmp_path):
     """One line, and no folder."""
     one = request()

@@ -17,6 +17,7 @@ from PIL import Image
 from fundiff import permutations
 from fundiff.denoise import PANELS
 from fundiff.view_names import SORTS, names
+from jobs.calibration.ratings import Opinion, read_ratings
 from jobs.cards import original_of, readings_of
 from jobs.curation.looks import is_live, look_of, words
 from jobs.curation.page import whole_page
@@ -623,9 +624,12 @@ def test_the_far_still_is_smaller_and_as_blurred_for_its_size(chromium: Browser,
     ("kind", "view"), [("inpaint", "identity"), ("edit", "identity"), ("inverse", "color")]
 )
 def test_the_wipe_shows_the_original_on_its_left(chromium: Browser, page, kind: str, view: str):
+    """It starts with what was drawn, and comes from the left."""
     chromium.open(page(drawn(view, kind=kind)))
-    assert quarters(chromium, ".wipe") == ["white", "green", "white", "white"]
+    assert quarters(chromium, ".wipe") == ["red", "green", "blue", "white"]
     chromium.press("j", *"]]]]]")
+    assert quarters(chromium, ".wipe") == ["white", "green", "white", "white"]
+    chromium.press(*"]]]]]")
     assert quarters(chromium, ".wipe") == ["white"] * 4
     chromium.run("document.querySelector('.still:last-child').click()")
     assert quarters(chromium, ".wipe") == ["red", "green", "blue", "white"]
@@ -790,7 +794,7 @@ def test_a_slash_finds_and_escape_goes_back_to_the_cards(chromium: Browser, page
 def test_ratings_are_kept_in_the_browser_and_downloaded_as_picks(
     chromium: Browser, page, tmp_path: Path
 ):
-    """As `fundiff upscale --picks` reads them; what is rejected is not among them."""
+    """As `fundiff upscale --picks` and `fundiff calibrate --picks` read them."""
     shown = drawn("identity", "flip", pictures=[QUARTERS, png(RED), png(BLUE)])
     source = page(shown)
     chromium.open(source)
@@ -818,11 +822,18 @@ def test_ratings_are_kept_in_the_browser_and_downloaded_as_picks(
         chromium.run("new Promise(done => setTimeout(done, 20))")
     rows = list(csv.DictReader(io.StringIO(path.read_text())))
     request_id = shown.request.request_id
-    assert [(row["request_id"], row["candidate"], row["rating"]) for row in rows] == [
-        (request_id, "0", "5"),
-        (request_id, "2", "2"),
+    assert [tuple(row.values()) for row in rows] == [
+        (request_id, "0", "5", "false"),
+        (request_id, "1", "", "true"),
+        (request_id, "2", "2", "false"),
     ]
+    assert list(rows[0]) == ["request_id", "candidate", "rating", "rejected"]
     assert read_picks([str(path)]) == [(request_id, 0)]
+    assert read_ratings(path) == {
+        (request_id, 0): Opinion(1, 5),
+        (request_id, 1): Opinion(-1, None),
+        (request_id, 2): Opinion(-1, 2),
+    }
 
 
 @pytest.mark.browser

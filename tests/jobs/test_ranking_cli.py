@@ -11,6 +11,7 @@ import pytest
 
 from jobs.pictures import best_pictures
 from manifests.layout import RunFolder
+from manifests.picks import Pick, save_pick
 from manifests.records import Score
 from manifests.schemas import PICKS, SCORES
 from manifests.tables import write_table
@@ -70,6 +71,58 @@ def test_export_takes_the_same_filters(folder, tmp_path, words, found):
     assert [int(name[-9:-4]) for name in names] == found
 
 
+def test_all_that_is_picked_is_taken_unless_a_number_is_given(tmp_path):
+    """Six of one request are more than the usual three, by every command that chooses."""
+    asked = request()
+    rows = [candidate(asked.request_id, n, score=1 - n / 10, image=png(n)) for n in range(8)]
+    made = finished(tmp_path / "run", [asked], rows)
+    for n in range(2, 8):
+        save_pick(made, Pick(asked.request_id, n, 3, False, "ann", datetime.now(UTC)))
+    for words, found in (
+        ([], [0, 1, 2]),
+        (["--picked"], [2, 3, 4, 5, 6, 7]),
+        (["--picked", "-n", 4], [2, 3, 4, 5]),
+        (["-n", 4, "--picked"], [2, 3, 4, 5]),
+        (["--picked", "--distinct", 1], [2, 3, 4, 5, 6, 7]),
+    ):
+        shown = json.loads(run("top", made.path, "--json", *words))
+        assert [row["candidate"] for row in shown] == found
+    assert "6 pictures" in run("export", made.path, "--picked", "-o", tmp_path / "out")
+    assert "6 pictures" in run("gallery", made.path, "--picked", "-o", tmp_path / "page.html")
+    for name in ("top", "export", "animate", "gallery", "curate"):
+        assert "3 if not given, or all with --picked" in " ".join(run(name, "--help").split())
+
+
+def test_the_judges_that_rank_say_their_scores(folder):
+    """In the order they were asked in; whom not all of them scored has none."""
+    (folder.scores / "other").mkdir()
+    key = json.loads(run("top", folder.path, "-n", 1, "--json"))[0]["request_id"]
+    write_table(
+        [Score(key, n, 2, 0.75 - n / 4, *[None] * 7, (), "org/other") for n in range(2)],
+        SCORES,
+        folder.scores / "other" / "part-0.parquet",
+    )
+    words = ["--by", "other", "--by", "clip", "--by", "other"]
+    rows = json.loads(run("top", folder.path, *words, "--json"))
+    assert {row["candidate"]: list(row["by"].items()) for row in rows} == {
+        0: [("other", 0.75), ("clip", 0.0)],
+        1: [("other", 0.5), ("clip", pytest.approx(0.1))],
+        2: [("other", None), ("clip", None)],
+    }
+    lines = [line.split("│") for line in run("top", folder.path, *words).splitlines()]
+    cells = {
+        line[1].strip()[-2:]: [cell.strip() for cell in line[3:6]]
+        for line in lines
+        if line[2:] and ":" in line[1]
+    }
+    assert cells == {
+        ":0": ["0.300", "0.750", "0.000"],
+        ":1": ["0.200", "0.500", "0.100"],
+        ":2": ["0.100", "", ""],
+    }
+    assert "by" not in json.loads(run("top", folder.path, "--json"))[0]
+
+
 def test_pictures_come_in_the_order_of_the_ranking(folder):
     """Each with its own row."""
     pairs = list(best_pictures(folder, 9, by=("clip",)))
@@ -107,6 +160,16 @@ def test_sql_prints_a_table_json_or_csv(folder):
     assert "PNG" not in run("sql", folder.path, "select image.bytes from results")
 
 
+def test_a_row_of_many_columns_is_a_record(folder):
+    """Where a table would leave two characters to a column."""
+    query = "from candidates order by candidate"
+    row = json.loads(run("sql", folder.path, query, "--json"))[0]
+    lines = [line.split() for line in run("sql", folder.path, query).splitlines()]
+    assert lines[0][:2] == ["row", "1"]
+    assert [line[0] for line in lines[1 : 1 + len(row)]] == list(row)
+    assert ["request_id", row["request_id"]] in lines
+
+
 def test_sql_without_a_query_lists_the_tables(folder):
     """Every column with what it means, those of the scores and picks that there are too."""
     rows = json.loads(run("sql", folder.path, "--json"))
@@ -114,7 +177,9 @@ def test_sql_without_a_query_lists_the_tables(folder):
         "candidates", "requests", "results", "scores", "picks"
     ]  # fmt: skip
     assert all(row["meaning"] for row in rows)
-    assert "Number of the try" in run("sql", folder.path)
+    table = run("sql", folder.path)
+    assert "Number of the try" in table
+    assert "row 1" not in table
 
 
 def test_a_long_answer_is_cut_on_a_terminal_and_whole_in_a_file(folder):

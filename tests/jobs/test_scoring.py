@@ -159,7 +159,7 @@ def test_a_run_is_scored_by_a_real_slurm(slurm_cluster, run, other_judge, tmp_pa
 
 
 def test_the_embedded_judge_has_a_name_and_no_judge_is_asked_twice(tmp_path):
-    """`mini` is one; a second name of the same repository is refused before anything is written."""
+    """`mini` is one; a second name of the same repository is refused, and nothing is written."""
     source = Path(__file__).parent / "pairs.csv"
     plain = Launch(source, tmp_path / "run", "inline", judge=("mini",))
     assert RunConfig("mini").selecting == ("mini",)

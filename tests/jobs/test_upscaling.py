@@ -145,9 +145,9 @@ def test_ratings_say_what_is_a_pick(folder, upscaler):
         save_pick(folder, Pick(*key, rating, rating is None, "me", datetime.now(UTC)))
     assert read_picks([str(folder.picks)]) == [keys[1]]
     csv = folder.path / "ratings.csv"
-    rows = zip(keys, ("2", "3", ""), strict=True)
-    lines = [f"{request_id},{candidate},{rating}" for (request_id, candidate), rating in rows]
-    csv.write_text("\n".join(["request_id,candidate,rating", *lines]))
+    rows = zip(keys, ("2,false", "3,false", ",true"), strict=True)
+    lines = [f"{request_id},{candidate},{said}" for (request_id, candidate), said in rows]
+    csv.write_text("\n".join(["request_id,candidate,rating,rejected", *lines]))
     assert read_picks([str(csv)]) == [keys[1]]
     run(
         "upscale",

@@ -116,11 +116,11 @@ const shelf = (() => {
       }
     },
     csv() {
-      const rows = this.read().filter(([, , rating]) => rating).map(([key, , rating]) => {
+      const rows = this.read().map(([key, , rating, rejected]) => {
         const colon = key.lastIndexOf(":");
-        return `${key.slice(0, colon)},${key.slice(colon + 1)},${rating}\n`;
+        return `${key.slice(0, colon)},${key.slice(colon + 1)},${rating ?? ""},${rejected}\n`;
       });
-      return `request_id,candidate,rating\n${rows.join("")}`;
+      return `request_id,candidate,rating,rejected\n${rows.join("")}`;
     },
     download() {
       const href = URL.createObjectURL(new Blob([this.csv()], { type: "text/csv" }));

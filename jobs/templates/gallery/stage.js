@@ -47,9 +47,8 @@ function makeStage(candidate, { stillPictures = false, enlarged = false } = {}) 
     stage.append(frame, element("span", { className: "panels", ariaHidden: "true" },
       ...look.panels.map(panel => element("span", {}, panel))));
   } else if (hasOriginal) {
-    const wipe = first.reading === null ? 50 : 0;
     const what = views.length === 1 ? first.text : "the picture";
-    slider = element("input", { type: "range", name: "wipe", value: wipe,
+    slider = element("input", { type: "range", name: "wipe", value: 0,
       ariaLabel: `Wipe between the original and ${what}` });
     frame.classList.add("wipe");
     frame.append(
@@ -95,7 +94,6 @@ function makeStage(candidate, { stillPictures = false, enlarged = false } = {}) 
   const next = () => stills.length > 1 && !look.panels.length && keep(after(shown));
 
   show(first);
-  if (slider?.name === "wipe") { slider.value = first.reading === null ? 50 : 0; slide(); }
   buttons.forEach((button, number) => { button.onclick = () => keep(stills[number]); });
   // A reading has one distance and no before: the slider goes back to the picture itself.
   const slid = () => {
