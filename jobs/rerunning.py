@@ -9,10 +9,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
+from jobs.best_of_n import GLIMPSE
+from jobs.budget import glimpses_of
 from jobs.config import RunConfig
 from jobs.pictures import image_of
 from manifests.files import read_json, sha256_file, write_whole
-from manifests.index import load_pictures
+from manifests.index import load_columns, load_pictures
 from manifests.layout import RunFolder
 from manifests.manifest import read_requests
 from manifests.records import Request
@@ -28,7 +30,7 @@ class Comparison:
     """How a stage's picture, drawn again, differs from the stored one.
 
     Attributes:
-        stage: 1 or 2.
+        stage: 1, 2, or `GLIMPSE` for what stage I expected of a candidate that was pruned.
         pixels: Of the picture.
         differing: Pixels of another colour.
         largest: Largest difference of a channel, in 8-bit levels.
@@ -38,6 +40,11 @@ class Comparison:
     pixels: int
     differing: int
     largest: int
+
+    @property
+    def name(self) -> str:
+        """What was compared, in words."""
+        return _name(self.stage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,11 @@ def rerun(folder: RunFolder, request_id: str, candidate: int, encode: bool = Fal
     from jobs.worker import open_studio
 
     studio = open_studio(folder, config, [request])
-    lanes = {1: config.stage_1_lanes, 2: config.stage_2_lanes}
+    lanes = {
+        GLIMPSE: config.stage_1_lanes,
+        1: config.stage_1_lanes,
+        2: config.stage_2_lanes,
+    }
     drawn = dict(_draw(studio, lanes, request, candidate, stored))
     stage = studio.stages[1]
     return Rerun(
@@ -110,12 +121,18 @@ def rerun(folder: RunFolder, request_id: str, candidate: int, encode: bool = Fal
     )
 
 
+def _name(stage: int) -> str:
+    return (
+        "what stage I expected when it was pruned" if stage == GLIMPSE else f"stage {'I' * stage}"
+    )
+
+
 def compare(stage: int, drawn: Image.Image, stored: Image.Image) -> Comparison:
     """Return how two pictures of a size differ, pixel by pixel."""
     a, b = (np.asarray(image.convert("RGB"), np.int16) for image in (drawn, stored))
     if a.shape != b.shape:
         raise ValueError(
-            f"stage {'I' * stage} draws {drawn.width}x{drawn.height} px now, and drew "
+            f"{_name(stage)} draws {drawn.width}x{drawn.height} px now, and drew "
             f"{stored.width}x{stored.height} px then; its model is another"
         )
     apart = np.abs(a - b).max(axis=2)
@@ -134,18 +151,23 @@ def _draw(
     from fundiff.pictures import to_image
 
     for stage in stored:
-        engine: Engine[int] = Engine(studio.stages[stage], lanes[stage])
-        calls = (
-            studio.draw_stage_1(request, candidate)
-            if stage == 1
-            else studio.draw_stage_2(request, candidate, stored[1])
-        )
+        engine: Engine[int] = Engine(studio.stages[max(stage, 1)], lanes[stage])
+        match stage:
+            case 2:
+                calls = studio.draw_stage_2(request, candidate, stored[1])
+            case 1:
+                calls = studio.draw_stage_1(request, candidate)
+            case _:
+                calls = studio.draw_stage_1(request, candidate, glimpses_of(request))
         engine.add(candidate, calls)
         while not engine.idle:
+            for paused in engine.paused():
+                engine.drop(candidate)
+                yield stage, to_image(paused.picture)
             for finished in engine.step():
                 if finished.error is not None or finished.picture is None:
                     raise ValueError(
-                        f"stage {'I' * stage} failed now, and did not then: {finished.error}"
+                        f"{_name(stage)} failed now, and did not then: {finished.error}"
                     ) from finished.error
                 yield stage, to_image(finished.picture)
 
@@ -182,6 +204,9 @@ def _stored_pictures(folder: RunFolder, request_id: str, candidate: int) -> dict
         there = f"candidates 0 to {max(r['candidate'] for r in rows)}" if rows else "none so far"
         raise ValueError(f"request {request_id} has no candidate {candidate}; it has {there}")
     if not row["stage"]:
+        glimpse = load_columns(folder, row["part"], row["row"], ["glimpse_image"])["glimpse_image"]
+        if glimpse is not None:
+            return {GLIMPSE: image_of(glimpse["bytes"]).convert("RGB")}
         raise ValueError(
             f"candidate {candidate} of request {request_id} has no picture to compare with: "
             f"{row['status']}, {row['reason']}; choose another"

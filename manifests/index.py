@@ -140,15 +140,20 @@ def load_pictures(folder: RunFolder, part: str, row: int) -> tuple[bytes | None,
         part: Column `part` of the index.
         row: Column `row` of the index.
     """
+    found = load_columns(folder, part, row, ["stage_1_image", "image"])
+    first, second = found["stage_1_image"], found["image"]
+    return first and first["bytes"], second and second["bytes"]
+
+
+def load_columns(folder: RunFolder, part: str, row: int, columns: list[str]) -> dict[str, Any]:
+    """Return some columns of the row of the results that an index row points to."""
     with open_table(folder.path / part, RESULTS) as file:
         start = 0
         for group in range(file.num_row_groups):
             stop = start + file.metadata.row_group(group).num_rows
             if start <= row < stop:
-                table = file.read_row_group(group, columns=["stage_1_image", "image"])
-                found = table.slice(row - start, 1).to_pylist()[0]
-                first, second = found["stage_1_image"], found["image"]
-                return first and first["bytes"], second and second["bytes"]
+                table = file.read_row_group(group, columns=columns)
+                return dict(table.slice(row - start, 1).to_pylist()[0])
             start = stop
     raise ValueError(f"{part} has no row {row}; the index is older than the results")
 

@@ -120,7 +120,7 @@ def _print_rerun(drawn: "Rerun") -> None:
         if each.differing:
             share = f"{each.differing:,} of {each.pixels:,} pixels"
             words = f"{share} differ, by at most {each.largest} of 255"
-        click.echo(f"stage {'I' * each.stage}: {words}")
+        click.echo(f"{each.name}: {words}")
     if not drawn.agrees:
         say(
             f"drawn on {drawn.device} in {drawn.dtype}; another device, torch or number of lanes "

@@ -243,3 +243,20 @@ def test_a_request_is_needed(tmp_path: Path, written):
     """And its candidate: usage, exit code 2."""
     assert "Missing option '--request'" in run(written.path, "--candidate", 0, code=2)
     assert "Missing option '--candidate'" in run(written.path, "--request", "a", code=2)
+
+
+def test_what_was_expected_of_a_pruned_candidate_is_drawn_again_too(drawn, tmp_path):
+    """As far as it came, to the bit; a glimpse that was changed is found out."""
+    pruned = of_stage(drawn, 0)
+    (compared,) = rerun(drawn, pruned.request_id, pruned.candidate).comparisons
+    assert (compared.stage, compared.pixels, compared.differing) == (0, 64, 0)
+    asked = ["--request", pruned.request_id, "--candidate", pruned.candidate]
+    said = run(drawn.path, *asked)
+    assert said.startswith("what stage I expected when it was pruned: the same to the bit")
+    other = RunFolder(shutil.copytree(drawn.path, tmp_path / "run"))
+    white = store_picture(Image.new("RGB", (8, 8), "white"))
+    changed = [
+        replace(row, glimpse_image=white) if row == pruned else row for row in rows_of(other)
+    ]
+    write_table(changed, RESULTS, parts(other, 0)[0])
+    assert "of 64 pixels differ" in run(other.path, *asked, code=1)
