@@ -2,9 +2,11 @@
 
 Makes a run of ROWS candidates with pictures in FOLDER, unless it is there: 64-px pictures of
 12 KB for all, 256-px ones of 100 KB for the best four of each sixteen, in row groups of 64 MB.
-Serves it with `fundiff curate`, all candidates in the grid, and looks at it in chromium.
+Serves it with `fundiff curate`, all candidates in the grid, and looks at it in chromium, by the
+means of the tests: it needs their extra, `pip install -e '.[test]'`.
 """
 
+import argparse
 import http.client
 import io
 import json
@@ -194,8 +196,11 @@ def look(browser: Browser, address: str) -> None:
 
 def main() -> None:
     """Make the run if need be, serve it, measure, and print."""
-    folder = RunFolder(Path(sys.argv[1]))
-    rows = int(float(sys.argv[2])) if len(sys.argv) > 2 else 10**5
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("rows", type=float, nargs="?", default=10**5)
+    given = parser.parse_args()
+    folder, rows = RunFolder(given.folder), int(given.rows)
     if not folder.index.is_file():
         make(folder, rows)
     table = pq.read_table(folder.index, columns=["request_id", "candidate"])

@@ -4,6 +4,7 @@ Makes a run of ROWS candidates without pictures in FOLDER, unless it is there, a
 that the page shows, in a process of its own, three times.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -58,8 +59,11 @@ def measure(folder: RunFolder) -> None:
 
 def main() -> None:
     """Make the run if need be, measure, and print the medians."""
-    folder = RunFolder(Path(sys.argv[1]))
-    rows = int(float(sys.argv[2])) if len(sys.argv) > 2 else 10**6
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("rows", type=float, nargs="?", default=10**6)
+    given = parser.parse_args()
+    folder, rows = RunFolder(given.folder), int(given.rows)
     if not folder.index.is_file():
         make(folder, rows)
     command = [sys.executable, __file__, str(folder.path), "measure"]
