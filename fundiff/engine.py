@@ -49,12 +49,14 @@ class Paused(Generic[K]):
         picture: What it expects to become, (C, H, W).
         step: The estimate that this follows from, counted from 0.
         lanes: UNet lanes that it cost so far.
+        error: None; it is under way.
     """
 
     key: K
     picture: Tensor
     step: int
     lanes: int
+    error: None = None
 
 
 @dataclass(slots=True)

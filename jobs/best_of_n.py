@@ -6,10 +6,10 @@ restarts.
 """
 
 import math
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 
+from jobs.statistics import ranks
 from manifests.records import Request
 
 GLIMPSE = 0
@@ -227,17 +227,7 @@ def mean_ranks(scores: Mapping[int, tuple[float, ...]]) -> dict[int, float]:
     totals = dict.fromkeys(scores, 0.0)
     columns = list(zip(*scores.values(), strict=True))
     for column in columns:
-        ranks = _ranks(column)
-        for candidate, score in zip(scores, column, strict=True):
-            totals[candidate] += ranks[score] / len(columns)
+        falling = ranks([-score for score in column]).tolist()
+        for candidate, rank in zip(scores, falling, strict=True):
+            totals[candidate] += rank / len(columns)
     return totals
-
-
-def _ranks(scores: Iterable[float]) -> dict[float, float]:
-    """Return the rank of every score that occurs, 1 for the highest; equal ones share the mean."""
-    ranks, before = {}, 0
-    for score, equals in groupby(sorted(scores, reverse=True)):
-        count = len(list(equals))
-        ranks[score] = before + (count + 1) / 2
-        before += count
-    return ranks

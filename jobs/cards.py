@@ -1,13 +1,12 @@
 """The pictures of a card besides its own: what it reads as, and what it started from."""
 
-import io
 from collections.abc import Sequence
 
 from PIL import Image
 
 from fundiff.view_names import view
 from jobs.curation.looks import has_original, is_live
-from jobs.pictures import image_of
+from jobs.pictures import image_of, png_of
 from manifests.images import central_square
 from manifests.records import Request
 
@@ -20,7 +19,7 @@ def readings_of(views: Sequence[str], picture: bytes) -> dict[str, bytes]:
     from fundiff.pictures import to_image, to_tensor  # imports torch
 
     x = to_tensor(image_of(picture))
-    return {name: _png(to_image(view(name).read(x))) for name in names}
+    return {name: png_of(to_image(view(name).read(x))) for name in names}
 
 
 def original_of(request: Request, picture: bytes) -> bytes | None:
@@ -37,15 +36,9 @@ def cut_original(image: bytes, mask: bytes | None, size: tuple[int, int]) -> byt
     if mask is not None:
         hole = _square(mask).convert("L").resize(size, Image.Resampling.BOX)
         original.putalpha(hole.point([255] + [0] * 255))
-    return _png(original)
+    return png_of(original)
 
 
 def _square(picture: bytes) -> Image.Image:
     image = image_of(picture).convert("RGB")
     return image.crop(central_square(*image.size))
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return buffer.getvalue()

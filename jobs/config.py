@@ -59,6 +59,11 @@ class RunConfig:
         """The judges that select, the first of which is measured against a bar."""
         return self.judges or (self.cascade.judge,)
 
+    @property
+    def all_judges(self) -> tuple[str, ...]:
+        """Those that select, and the held-out one last."""
+        return (*self.selecting, *filter(None, [self.held_out]))
+
     def to_json(self) -> dict[str, Any]:
         """Return what run.json holds."""
         return asdict(self) | {"judges": list(self.judges)}

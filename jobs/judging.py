@@ -62,6 +62,20 @@ class Judgement:
     kept_error: float | None = None
 
 
+REPORTED = (
+    "concealment",
+    "near",
+    "far",
+    "far_shrunk",
+    "change_distance",
+    "split",
+    "source_distance",
+    "seam",
+    "kept_error",
+)
+"""What of a judgement goes into a candidate's row under the same name, besides the score."""
+
+
 def judge_pictures(
     judge: Judge,
     text_embeds: Tensor,

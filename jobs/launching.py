@@ -26,7 +26,7 @@ from manifests.layout import RunFolder
 from manifests.plan import read_plan
 from manifests.records import Request
 from slurm.limits import read_limits
-from slurm.profiles import Profile, load_profile
+from slurm.profiles import Profile, profile_for
 
 CPU_LANES = (16, 8)
 GPU_LANES = (64, 32)
@@ -77,7 +77,7 @@ class Launch:
 
     def load_profile(self) -> Profile:
         """Return the named profile, or the built-in `gpu` on SLURM and `cpu` elsewhere."""
-        return load_profile(self.profile or ("gpu" if self.cluster == "slurm" else "cpu"))
+        return profile_for(self.cluster, self.profile)
 
 
 def launch(
@@ -153,7 +153,7 @@ def _plan(
     config = _config(asked, profile)
     config = replace(config, bars=_bars(asked, config))
     config.cascade.check_folders()
-    for judge in (*config.selecting, *filter(None, [config.held_out])):
+    for judge in config.all_judges:
         check_folder(judge, "config.json")
     _require_different(config)
     _require_sizes(requests, config.cascade)
@@ -164,7 +164,7 @@ def _plan(
 def _require_different(config: RunConfig) -> None:
     """Refuse a judge that is asked twice, whatever its revisions, as far as its name tells."""
     seen: set[str] = set()
-    for judge in (*config.selecting, *filter(None, [config.held_out])):
+    for judge in config.all_judges:
         name = judge if Path(judge).is_dir() else judge.partition("@")[0]
         if name in seen:
             raise ValueError(
@@ -210,8 +210,7 @@ def _config(asked: Launch, profile: Profile) -> RunConfig:
         stage_1_lanes=asked.lanes or profile.lanes or lanes,
         stage_2_lanes=asked.stage_2_lanes or profile.stage_2_lanes or stage_2_lanes,
         dtype=asked.dtype or profile.dtype,
-        device=asked.device
-        or ("cuda" if profile.has_gpu else None),  # a GPU that is missing must show
+        device=asked.device or profile.device,
         profile=profile.name,
         code_version=code_version(),
     )

@@ -26,3 +26,10 @@ def best_pictures(
 def image_of(png: bytes) -> Image.Image:
     """Return a stored picture as an image."""
     return Image.open(io.BytesIO(png))
+
+
+def png_of(image: Image.Image) -> bytes:
+    """Return an image as it is stored: PNG, without loss."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()

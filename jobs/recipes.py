@@ -1,6 +1,5 @@
 """From a request in the manifest to the algorithm that draws one of its candidates."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -16,7 +15,9 @@ from fundiff.models import Stage
 from fundiff.noise import Noise, candidate_seed
 from fundiff.pictures import keep_mask, square, to_tensor
 from fundiff.view_names import view
-from jobs.budget import guidance_scale, start_of
+from jobs.best_of_n import GLIMPSE
+from jobs.budget import glimpses_of, guidance_scale, start_of
+from jobs.pictures import image_of, png_of
 from manifests.records import Picture, Request
 
 
@@ -39,6 +40,23 @@ class Studio:
     def seed(self, request: Request, candidate: int) -> int:
         """Return the seed of a candidate."""
         return seed_of(request, candidate, self.run_seed)
+
+    def draw(
+        self, request: Request, candidate: int, stage: int, first: Image.Image | None = None
+    ) -> Calls[Tensor]:
+        """Return the algorithm that draws a candidate in a stage.
+
+        Args:
+            request: What to draw.
+            candidate: Its number.
+            stage: 1, 2, or `GLIMPSE` for stage I that shows on the way what it expects.
+            first: Stage I's picture, which stage II starts from.
+        """
+        if stage == 2:
+            assert first is not None
+            return self.draw_stage_2(request, candidate, first)
+        glimpses = glimpses_of(request) if stage == GLIMPSE else frozenset[int]()
+        return self.draw_stage_1(request, candidate, glimpses)
 
     def draw_stage_1(
         self, request: Request, candidate: int, glimpses: frozenset[int] = frozenset()
@@ -135,11 +153,9 @@ def timesteps_of(request: Request, stage: int) -> tuple[int, ...]:
 
 def open_picture(picture: Picture) -> Image.Image:
     """Return a stored picture as an RGB image."""
-    return Image.open(io.BytesIO(picture.bytes)).convert("RGB")
+    return image_of(picture.bytes).convert("RGB")
 
 
 def store_picture(image: Image.Image) -> Picture:
     """Return an image as it is stored: PNG, without loss."""
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return Picture(buffer.getvalue(), "")
+    return Picture(png_of(image), "")

@@ -10,16 +10,15 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from jobs.best_of_n import GLIMPSE
-from jobs.budget import glimpses_of
 from jobs.config import RunConfig
 from jobs.pictures import image_of
 from manifests.files import read_json, sha256_file, write_whole
-from manifests.index import load_columns, load_pictures
+from manifests.index import load_columns, load_pictures, require_index
 from manifests.layout import RunFolder
 from manifests.manifest import read_requests
 from manifests.records import Request
-from manifests.schemas import INDEX, MANIFEST
-from manifests.tables import open_table, read_rows
+from manifests.schemas import MANIFEST
+from manifests.tables import read_rows
 
 if TYPE_CHECKING:
     from jobs.recipes import Studio
@@ -152,13 +151,7 @@ def _draw(
 
     for stage in stored:
         engine: Engine[int] = Engine(studio.stages[max(stage, 1)], lanes[stage])
-        match stage:
-            case 2:
-                calls = studio.draw_stage_2(request, candidate, stored[1])
-            case 1:
-                calls = studio.draw_stage_1(request, candidate)
-            case _:
-                calls = studio.draw_stage_1(request, candidate, glimpses_of(request))
+        calls = studio.draw(request, candidate, stage, stored.get(1))
         engine.add(candidate, calls)
         while not engine.idle:
             for paused in engine.paused():
@@ -191,9 +184,7 @@ def _find_request(folder: RunFolder, request_id: str) -> Request:
 
 def _stored_pictures(folder: RunFolder, request_id: str, candidate: int) -> dict[int, Image.Image]:
     """Return a candidate's pictures by stage."""
-    if not folder.index.is_file():
-        raise ValueError(f"{folder.path} has no index yet; run `fundiff index {folder.path}`")
-    open_table(folder.index, INDEX).close()
+    require_index(folder)
     rows: list[dict[str, Any]] = pq.read_table(
         folder.index,
         columns=["candidate", "stage", "status", "reason", "part", "row"],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fundiff.catalogue import check_folder
-from jobs.calibration.statistics import spearman_within
+from jobs.statistics import spearman_within
 from manifests.database import database, literal
 from manifests.files import publish_numbered, read_json
 from manifests.layout import RunFolder
@@ -112,9 +112,10 @@ def _scores(
     judge: Any, scoring: Scoring, requests: Iterable[Request], candidates: Iterable[Candidate]
 ) -> Iterator[Score]:
     """Yield what a judge says of the last picture of every candidate that has one."""
-    from jobs.judging import judge_pictures
+    from jobs.judging import REPORTED, judge_pictures
     from jobs.recipes import open_picture
 
+    copied = [name for name in (*REPORTED, "similarities") if name in SCORES.names]
     known = {request.request_id: request for request in requests}
     drawn = (row for row in candidates if row.stage)
     for (request_id, stage), group in groupby(drawn, lambda row: (row.request_id, row.stage)):
@@ -128,16 +129,9 @@ def _scores(
                 row.candidate,
                 stage,
                 said.alignment,
-                **{name: getattr(said, name) for name in COPIED},
+                **{name: getattr(said, name) for name in copied},
                 judge=scoring.judge,
             )
-
-
-COPIED = (
-    "concealment", "near", "far", "far_shrunk", "change_distance", "split", "source_distance",
-    "similarities",
-)  # fmt: skip
-"""What a judgement and a score have in common, by name."""
 
 
 @dataclass(frozen=True, slots=True)

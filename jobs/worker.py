@@ -14,9 +14,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
 
-from fundiff.calls import Calls
 from fundiff.engine import Engine, Finished, Paused
 from fundiff.models import choose_device, choose_dtype, load_stage, quiet
 from fundiff.pictures import to_image
@@ -30,9 +28,9 @@ from jobs.best_of_n import (
     mean_ranks,
     rules_of,
 )
-from jobs.budget import glimpses_of
 from jobs.config import RunConfig, code_version
 from jobs.embeddings import load_embeddings
+from jobs.judging import REPORTED
 from jobs.jury import Jury, Opinion, load_jury
 from jobs.recipes import Studio, open_picture, store_picture
 from manifests.files import read_json, sha256_file
@@ -166,7 +164,7 @@ class ShardRun:
             for ended in engine.step():
                 self._take(1 if engine is self._engines[1] else 2, ended)
             for paused in engine.paused():
-                self._glimpse(paused)
+                self._take(GLIMPSE, paused)
             if time.monotonic() - self._written_at > self._config.flush_s:
                 self._write()
         self._write()
@@ -198,43 +196,23 @@ class ShardRun:
                 engine.resume(key)
             else:
                 try:
-                    engine.add(key, self._draw(request, candidate, stage, known))
+                    first = known.pictures.get(1)
+                    engine.add(key, self._studio.draw(request, candidate, stage, first))
                 except Exception as error:  # a request that cannot be drawn is a row, not the end
                     known.error = error
                     continue
             opened.missing.add(candidate)
 
-    def _draw(self, request: Request, candidate: int, stage: int, known: Try) -> Calls[Tensor]:
-        match stage:
-            case 2:
-                return self._studio.draw_stage_2(request, candidate, known.pictures[1])
-            case 1:
-                return self._studio.draw_stage_1(request, candidate)
-        return self._studio.draw_stage_1(request, candidate, glimpses_of(request))
-
-    def _glimpse(self, paused: Paused[Key]) -> None:
-        """Note what a candidate expects; decide when the round is complete."""
-        request_id, candidate = paused.key
-        opened = self._open[request_id]
-        known = opened.tries[candidate]
-        known.lanes[1], known.saved = paused.lanes, False
-        try:
-            known.pictures[GLIMPSE] = to_image(paused.picture)
-        except ValueError as error:
-            known.error = error
-        opened.missing.discard(candidate)
-        self._decide(opened)
-
-    def _take(self, stage: int, ended: Finished[Key]) -> None:
+    def _take(self, stage: int, out: Finished[Key] | Paused[Key]) -> None:
         """Note a picture that came out of an engine; decide when the round is complete."""
-        request_id, candidate = ended.key
+        request_id, candidate = out.key
         opened = self._open[request_id]
         known = opened.tries[candidate]
-        known.lanes[stage] = ended.lanes
-        known.error, known.saved = ended.error, False
-        if ended.picture is not None:
+        known.lanes[max(stage, 1)] = out.lanes
+        known.error, known.saved = out.error, False
+        if out.picture is not None:
             try:
-                known.pictures[stage] = to_image(ended.picture)
+                known.pictures[stage] = to_image(out.picture)
             except ValueError as error:
                 known.error = error
         opened.missing.discard(candidate)
@@ -312,15 +290,7 @@ class ShardRun:
             glimpse_score=glimpse[0].alignment if glimpse else None,
             stage_1_score=first[0].alignment if first else None,
             alignment=last.alignment if last else None,
-            concealment=last.concealment if last else None,
-            near=last.near if last else None,
-            far=last.far if last else None,
-            far_shrunk=last.far_shrunk if last else None,
-            change_distance=last.change_distance if last else None,
-            split=last.split if last else None,
-            source_distance=last.source_distance if last else None,
-            seam=last.seam if last else None,
-            kept_error=last.kept_error if last else None,
+            **{name: getattr(last, name, None) for name in REPORTED},
             stage_1_similarities=first[0].similarities if first else (),
             similarities=last.similarities if last else (),
             judge_scores=tuple(said.alignment for said in opinion),

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from manifests.database import database
 from manifests.files import write_whole
 from manifests.layout import RunFolder
-from manifests.results import markers
+from manifests.results import marked_parts
 from manifests.schemas import INDEX, RESULTS
 from manifests.tables import open_table, read_rows
 
@@ -34,15 +34,6 @@ def build_index(folder: RunFolder) -> int:
     """
     write_whole(folder.index, lambda hidden: _write_sorted(folder, hidden))
     return int(pq.read_metadata(folder.index).num_rows)
-
-
-def marked_parts(folder: RunFolder) -> dict[Path, int]:
-    """Return the parts of all finished shards and how many rows each has, in order of shard."""
-    return {
-        folder.shard(marker.shard) / file.name: file.rows
-        for marker in markers(folder)
-        for file in marker.files
-    }
 
 
 def _write_sorted(folder: RunFolder, path: Path) -> None:

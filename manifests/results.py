@@ -143,3 +143,12 @@ def markers(folder: RunFolder) -> list[Marker]:
     """Return the markers of all finished shards, in order of shard."""
     found = (read_marker(path) for path in folder.markers.glob("shard-*.json"))
     return sorted(found, key=lambda marker: marker.shard)
+
+
+def marked_parts(folder: RunFolder) -> dict[Path, int]:
+    """Return the parts of all finished shards and how many rows each has, in order of shard."""
+    return {
+        folder.shard(marker.shard) / file.name: file.rows
+        for marker in markers(folder)
+        for file in marker.files
+    }

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from manifests.database import as_text, database, literal, quoted
-from manifests.index import marked_parts, require_index
+from manifests.index import require_index
 from manifests.layout import RunFolder
+from manifests.results import marked_parts
 from manifests.schemas import INDEX, MANIFEST, PICKS, RESULTS, SCORES, UPSCALED
 from manifests.scores import score_parts
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -81,3 +82,39 @@ def read_upscaled(folder: RunFolder) -> Iterator[Upscaled]:
     """Yield the rows of every order, failed ones included, the oldest order first."""
     for path in sorted(folder.upscaled.glob("part-*.parquet")):
         yield from to_records(read_rows(path, UPSCALED), Upscaled)
+
+
+@dataclass(frozen=True, slots=True)
+class Enlarged:
+    """Where a candidate's large picture lies.
+
+    Attributes:
+        path: File of the stage III rows.
+        row: Row of that file.
+        order: That it was drawn for.
+        model: The upscaler.
+    """
+
+    path: Path
+    row: int
+    order: int
+    model: str
+
+
+def enlarged(folder: RunFolder) -> dict[Key, Enlarged]:
+    """Return where the large pictures of a run lie; of several orders the newest counts."""
+    found: dict[Key, Enlarged] = {}
+    columns = ["request_id", "candidate", "order", "error_type", "model"]
+    for path in sorted(folder.upscaled.glob("part-*.parquet")):
+        for number, row in enumerate(read_rows(path, UPSCALED, columns).to_pylist()):
+            if row["error_type"] is None:
+                place = Enlarged(path, number, row["order"], row["model"])
+                found[row["request_id"], row["candidate"]] = place
+    return found
+
+
+def read_enlarged(place: Enlarged) -> bytes:
+    """Return the PNG file of a large picture."""
+    table = read_rows(place.path, UPSCALED, ["image"])
+    png: bytes = table["image"][place.row].as_py()["bytes"]
+    return png

@@ -57,6 +57,11 @@ class Profile:
         """Whether a task gets a GPU."""
         return bool(self.gpus_per_task) or "gpu" in (self.gres or "")
 
+    @property
+    def device(self) -> str | None:
+        """What a task draws on if nobody says: a GPU that is missing must show."""
+        return "cuda" if self.has_gpu else None
+
     def __post_init__(self) -> None:
         for key in ("gpus_per_task", "cpus_per_task", "mem_gb", "timeout_min", "signal_delay_s",
                     "array_parallelism", "lanes", "stage_2_lanes"):  # fmt: skip
@@ -171,3 +176,8 @@ def _files(folders: Sequence[Path] | None) -> dict[str, Path]:
     for folder in reversed(_folders(folders)):
         known |= {file.stem: file for file in folder.glob("*.toml")}
     return known
+
+
+def profile_for(cluster: str, name: str | None) -> Profile:
+    """Return the named profile, or the built-in `gpu` on SLURM and `cpu` elsewhere."""
+    return load_profile(name or ("gpu" if cluster == "slurm" else "cpu"))

@@ -20,8 +20,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from jobs.best_of_n import GLIMPSE, Marks, Rules, best_of_n, ranked
-from jobs.calibration.statistics import spearman
 from jobs.report.curves import chance, weights
+from jobs.statistics import spearman
 
 GLIMPSES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 """Shares of stage I at which candidates were recorded."""

@@ -12,9 +12,9 @@ from jobs.calibration.controls import KINDS, Control, choose
 from jobs.calibration.drawing import PER_KIND, draw_controls
 from jobs.calibration.exhibits import Exhibit, gather, scores_of
 from jobs.calibration.ratings import Key, Opinion, read_ratings
-from jobs.calibration.statistics import Estimate, spearman_within
 from jobs.calibration.verdicts import KindVerdict, verdict_on
 from jobs.config import RunConfig
+from jobs.statistics import Estimate, spearman_within
 from jobs.submitting import Watch
 from manifests.files import read_json
 from manifests.layout import RunFolder
@@ -60,7 +60,7 @@ def calibrate(
     folder = RunFolder(trial.run)
     config = RunConfig.from_json(read_json(folder.run_json))
     named = map(absolute, trial.judges)
-    judges = tuple(dict.fromkeys(named)) or (*config.selecting, *_held_out(config))
+    judges = tuple(dict.fromkeys(named)) or config.all_judges
     for judge in judges:
         check_folder(judge, "config.json")
     requests = requests_by_id(folder.manifest)
@@ -101,10 +101,6 @@ def _chosen(
     kinds = {request.kind for request in drawn}
     others = (request for request in requests.values() if request.kind not in kinds)
     return drawn + choose(others, per_kind, rated)
-
-
-def _held_out(config: RunConfig) -> tuple[str, ...]:
-    return (config.held_out,) if config.held_out else ()
 
 
 def _opinions(

@@ -7,8 +7,8 @@ from typing import Any
 
 from jobs.calibration.controls import KINDS, SORTS
 from jobs.calibration.exhibits import DRAWN
-from jobs.calibration.statistics import Estimate
 from jobs.calibration.verdicts import PICKED, KindVerdict
+from jobs.statistics import Estimate
 from manifests.files import read_json, write_json
 
 SCHEMA_VERSION = 1

@@ -1,17 +1,15 @@
 """The pictures that judges are tried on, and what each judge says of them."""
 
-import io
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from PIL import Image
-
 from jobs.calibration.controls import Control, other_prompts
 from jobs.calibration.ratings import Key
+from jobs.pictures import image_of
 from manifests.layout import RunFolder
 from manifests.records import Candidate, Request
-from manifests.results import keys_of, markers, read_rows
+from manifests.results import keys_of, marked_parts, read_rows
 
 DRAWN = "drawn"
 """The sort of what is no control: a candidate of the request itself."""
@@ -101,11 +99,9 @@ def _candidates(
 
 def _rows(folder: RunFolder, requests: Collection[str]) -> Iterator[Candidate]:
     """Yield the finished candidates of some requests, reading no part without any."""
-    for marker in markers(folder):
-        for file in marker.files:
-            part = folder.shard(marker.shard) / file.name
-            if not {request_id for request_id, _ in keys_of(part)}.isdisjoint(requests):
-                yield from (row for row in read_rows([part]) if row.request_id in requests)
+    for part in marked_parts(folder):
+        if not {request_id for request_id, _ in keys_of(part)}.isdisjoint(requests):
+            yield from (row for row in read_rows([part]) if row.request_id in requests)
 
 
 def _shown(request: Request, sort: str, row: Candidate) -> Iterator[Exhibit]:
@@ -143,16 +139,11 @@ def _unchanged(request: Request, found: Iterable[Exhibit]) -> Iterator[Exhibit]:
 
     first = {e.stage: e for e in found if (e.request_id, e.sort) == (request.request_id, DRAWN)}
     for stage, exhibit in first.items():
-        side = image_of(exhibit).height
+        side = image_of(exhibit.png).height
         original = store_picture(square(open_picture(request.image), side))
         yield Exhibit(
             request.request_id, "unchanged", "", 0, stage, exhibit.is_last, original.bytes
         )
-
-
-def image_of(exhibit: Exhibit) -> Image.Image:
-    """Return the picture of an exhibit."""
-    return Image.open(io.BytesIO(exhibit.png)).convert("RGB")
 
 
 def scores_of(
@@ -182,7 +173,7 @@ def scores_of(
             judge,
             judge.text_embeds(request.full_prompts),
             request,
-            [image_of(exhibits[number]) for number in numbers],
+            [image_of(exhibits[number].png) for number in numbers],
             thorough=False,
         )
         for number, judgement in zip(numbers, said, strict=True):

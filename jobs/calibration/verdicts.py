@@ -8,7 +8,7 @@ from typing import Any
 from jobs.calibration.controls import SORTS
 from jobs.calibration.exhibits import AT_MOST, DRAWN, Exhibit
 from jobs.calibration.ratings import Key, Opinion
-from jobs.calibration.statistics import (
+from jobs.statistics import (
     Estimate,
     auc_within,
     bar,

@@ -22,8 +22,8 @@ from jobs.cli.common import (
 
 if TYPE_CHECKING:
     from jobs.calibration.calibration import Calibration
-    from jobs.calibration.statistics import Estimate
     from jobs.calibration.verdicts import KindVerdict
+    from jobs.statistics import Estimate
 
 
 @command(main, "calibrate", "fundiff calibrate runs/night1 --picks picks.csv")

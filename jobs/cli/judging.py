@@ -39,14 +39,12 @@ def score(
     from jobs import steps
     from jobs.scoring import Scoring, agreement, name_of, place_scoring, unscored
     from jobs.submitting import run_order
-    from slurm.profiles import load_profile
+    from slurm.profiles import profile_for
 
     folder = RunFolder(run)
-    resources = load_profile(profile or ("gpu" if cluster == "slurm" else "cpu"))
-    if device is None and resources.has_gpu:
-        device = "cuda"  # a GPU that is missing must show
+    resources = profile_for(cluster, profile)
     judge = absolute(judge)
-    scoring = Scoring(name or name_of(judge), judge, device)
+    scoring = Scoring(name or name_of(judge), judge, device or resources.device)
     number = place_scoring(folder, scoring)
     for line in run_order(folder, steps.score, number, cluster, resources):
         say(line)

@@ -147,13 +147,12 @@ def upscale(
     from jobs.submitting import run_order
     from manifests.picks import picked
     from manifests.upscaled import drawn_for, read_picks
-    from slurm.profiles import load_profile
+    from slurm.profiles import profile_for
 
     folder = RunFolder(run)
-    resources = load_profile(profile or ("gpu" if cluster == "slurm" else "cpu"))
+    resources = profile_for(cluster, profile)
     order = Order(tuple(read_picks(picks) if picks else picked(folder)), **settings)
-    if order.device is None and resources.has_gpu:
-        order = replace(order, device="cuda")  # a GPU that is missing must show
+    order = replace(order, device=order.device or resources.device)
     number = place_order(folder, order)
     for line in run_order(folder, steps.upscale, number, cluster, resources):
         say(line)

@@ -13,12 +13,13 @@ from threading import Lock
 from typing import Any
 
 from jobs.curation.catalogue import Row, describe, keeps_of, with_details
-from jobs.curation.pictures import Key, Place, RunPictures, place_of
+from jobs.curation.pictures import Place, RunPictures, place_of
 from jobs.gallery import run_digest
 from manifests.filters import Filters
 from manifests.layout import RunFolder
 from manifests.picks import Pick, read_picks_table, save_pick, undo
 from manifests.ranking import ranking, top
+from manifests.upscaled import Key
 
 ALL = 2**31 - 1
 """As many candidates of a request as there may be."""

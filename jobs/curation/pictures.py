@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from sys import intern
 from typing import Any
 
@@ -12,10 +11,9 @@ from jobs.curation.looks import has_original, look_of
 from jobs.curation.picture_reader import PictureReader
 from jobs.pictures import image_of
 from manifests.layout import RunFolder
-from manifests.schemas import MANIFEST, UPSCALED
+from manifests.schemas import MANIFEST
 from manifests.tables import read_rows
-
-Key = tuple[str, int]
+from manifests.upscaled import Key, enlarged
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +60,13 @@ class RunPictures:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._reader = PictureReader()
-        self._enlarged = _enlarged(folder)
+        self._enlarged = enlarged(folder)
         self._requests = lru_cache(1)(self._rows_of_requests)
 
     @property
     def enlarged(self) -> dict[Key, int]:
         """Candidate -> the order that its large picture was drawn for, where there is one."""
-        return {key: order for key, (order, _, _) in self._enlarged.items()}
+        return {key: place.order for key, place in self._enlarged.items()}
 
     def read(self, place: Place, name: str) -> bytes | None:
         """Return a picture's file, or None if the candidate has none of this name."""
@@ -108,19 +106,8 @@ class RunPictures:
 
     def _read_enlarged(self, place: Place) -> bytes | None:
         found = self._enlarged.get((place.request_id, place.candidate))
-        return found and self._reader.read(found[1], found[2], "image")
+        return self._reader.read(found.path, found.row, "image") if found else None
 
     def _rows_of_requests(self) -> dict[str, int]:
         ids = read_rows(self._folder.manifest, MANIFEST, ["request_id"])["request_id"]
         return {request_id: row for row, request_id in enumerate(ids.to_pylist())}
-
-
-def _enlarged(folder: RunFolder) -> dict[Key, tuple[int, Path, int]]:
-    """Return order, file and row of the newest large picture of each candidate that has one."""
-    found: dict[Key, tuple[int, Path, int]] = {}
-    for path in sorted(folder.upscaled.glob("part-*.parquet")):
-        columns = ["request_id", "candidate", "order", "error_type"]
-        for number, row in enumerate(read_rows(path, UPSCALED, columns).to_pylist()):
-            if row["error_type"] is None:
-                found[row["request_id"], row["candidate"]] = (row["order"], path, number)
-    return found

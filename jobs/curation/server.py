@@ -12,8 +12,8 @@ from werkzeug.exceptions import HTTPException
 
 from jobs.curation.curation import Curation
 from jobs.curation.page import SCRIPTS, SERVED_POLICY, STYLE, asset, served_page
-from jobs.curation.pictures import Key
 from manifests.picks import Pick
+from manifests.upscaled import Key
 
 HOSTS = ("127.0.0.1", "localhost")
 """What the page may be called. A name that was made to point here, DNS rebinding, is refused."""

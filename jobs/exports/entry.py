@@ -6,13 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.exports.enlarged import Enlarged, enlarged, read_enlarged
 from jobs.origin import origin_of
 from jobs.pictures import best_pictures
 from manifests.layout import RunFolder
 from manifests.manifest import requests_by_id
 from manifests.records import Request
 from manifests.schemas import INDEX, MANIFEST
+from manifests.upscaled import enlarged, read_enlarged
 
 _POINTERS = {"error_type", "shard", "part", "row"}
 _DRAWN = [field for field in INDEX if field.name not in _POINTERS]
@@ -63,7 +63,7 @@ def entries(folder: RunFolder, best: int, **filters: Any) -> Iterator[Entry]:
     origin = origin_of(folder)
     larger = enlarged(folder)
     for row, picture in best_pictures(folder, best, **filters):
-        found: Enlarged | None = larger.get((row["request_id"], row["candidate"]))
+        found = larger.get((row["request_id"], row["candidate"]))
         known = _settings(requests[row["request_id"]]) | row | origin
         known["upscaler"] = found.model if found else ""
         facts = {name: known[name] for name in FACTS.names}

@@ -6,8 +6,9 @@ from typing import Any
 
 from jobs.report.curves import Success, accepted_share, common_count, ladder, mean_best
 from manifests.database import database, quoted
+from manifests.index import require_index
 from manifests.layout import RunFolder
-from manifests.schemas import INDEX, MANIFEST, RESULTS
+from manifests.schemas import MANIFEST, RESULTS
 from manifests.tables import open_table, read_rows
 
 BINS = 40
@@ -62,9 +63,7 @@ def candidates_of(folder: RunFolder, barred: list[str]) -> Iterator[Any]:
     Raises:
         ValueError: If there is no index yet, or it is of another version.
     """
-    if not folder.index.is_file():
-        raise ValueError(f"{folder.path} has no index yet; run `fundiff index {folder.path}`")
-    open_table(folder.index, INDEX).close()
+    require_index(folder)
     open_table(folder.manifest, MANIFEST).close()
     with database() as connection:
         connection.execute("create table barred as select unnest($1::varchar[]) as kind", [barred])

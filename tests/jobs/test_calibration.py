@@ -19,11 +19,12 @@ from fundiff.pictures import square
 from jobs.calibration.calibrating import Trial, calibrate
 from jobs.calibration.calibration import read_calibration
 from jobs.calibration.controls import choose, controls_in
-from jobs.calibration.exhibits import DRAWN, gather, image_of, scores_of
+from jobs.calibration.exhibits import DRAWN, gather, scores_of
 from jobs.calibration.ratings import Opinion, read_ratings
 from jobs.config import RunConfig
 from jobs.judging import judge_pictures
 from jobs.launching import Launch, launch
+from jobs.pictures import image_of
 from jobs.recipes import open_picture
 from manifests.files import read_json
 from manifests.index import same_rows
@@ -186,7 +187,7 @@ def test_exhibits_are_the_pictures_that_were_stored(drawn):
         if each.sort == "unchanged":
             image = open_picture(REQUESTS[KEYS.index(each.request_id)].image)
             original = square(image, {1: 8, 2: 32}[each.stage])
-            assert np.array_equal(np.array(image_of(each)), np.array(original))
+            assert np.array_equal(np.array(image_of(each.png)), np.array(original))
             continue
         row = rows[each.key]
         assert each.png == (row.stage_1_image, row.image)[each.stage - 1].bytes
@@ -220,7 +221,7 @@ def test_controls_are_scored_against_what_they_are_controls_for(drawn):
     for each, score in zip(exhibits, scores, strict=True):
         original = requests[each.request_id]
         texts = judge.text_embeds(original.full_prompts)
-        (said,) = judge_pictures(judge, texts, original, [image_of(each)], thorough=False)
+        (said,) = judge_pictures(judge, texts, original, [image_of(each.png)], thorough=False)
         assert score == said.alignment
 
 

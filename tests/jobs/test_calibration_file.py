@@ -13,8 +13,8 @@ from jobs.calibration.calibration import (
     read_calibration,
     write_calibration,
 )
-from jobs.calibration.statistics import Estimate
 from jobs.calibration.verdicts import KindVerdict
+from jobs.statistics import Estimate
 
 ESTIMATE = Estimate(0.9, 0.8, 1.0, 12)
 FULL = KindVerdict(

@@ -6,8 +6,8 @@ import pytest
 
 from jobs.calibration.exhibits import AT_MOST, DRAWN, Exhibit
 from jobs.calibration.ratings import Opinion
-from jobs.calibration.statistics import auc
 from jobs.calibration.verdicts import LEAST_AUC, PICKED, verdict_on
+from jobs.statistics import auc
 
 
 class Trial:

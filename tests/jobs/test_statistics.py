@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.calibration.statistics import (
+from jobs.statistics import (
     auc,
     auc_within,
     bar,
